@@ -82,11 +82,16 @@ class Store:
         """A local path of a complete folder; a remote one is fetched into a cache and checked."""
         return fetch(self.uri(kind, key))
 
-    def manifests(self, kind: str) -> Iterator[Manifest]:
-        """Every complete folder of a kind, in order of their keys."""
-        pattern = f"{self.root}/{kind}/**/{MANIFEST}"
-        for path in sorted(self._fs.glob(pattern)):
-            yield Manifest.model_validate_json(self._fs.cat_file(path))
+    def folders(self, kind: str = "*") -> tuple[str, ...]:
+        """URIs of every complete folder of a kind (of all kinds by default), in order; half-written ones are not seen."""
+        found = self._fs.glob(f"{self.root}/{kind}/*/{MANIFEST}")
+        parents = (str(PurePosixPath(path).parent) for path in found)
+        named = sorted(path for path in parents if not PurePosixPath(path).name.startswith("."))
+        return tuple(named) if self.is_local else tuple(self._fs.unstrip_protocol(path) for path in named)
+
+    def fetch_file(self, uri: str, name: str) -> Path:
+        """A local path of one file of a complete folder."""
+        return fetch(uri) / name
 
     @contextmanager
     def writing(self, kind: str, key: str) -> Iterator[Draft]:

@@ -1,0 +1,56 @@
+"""Adapter → Measurement → Verdict → Diagnosis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from prefect import task
+
+from paperlora.judge.run import JudgeItem, judge_adapters, judgement_key, write_judgement
+from paperlora.microdata.build import load
+from paperlora.model.base import load_base
+from paperlora.records import Adapter, Reject
+from paperlora.settings import Settings
+from paperlora.store import Store, read_json
+from tasks.policy import RETRY, ProgressArtifact, open_stage, work_folder
+from tasks.stages import open_uri, with_hash
+
+
+class Judgement(NamedTuple):
+    """Where the verdicts stand."""
+
+    uris: list[str]
+    rejects: list[Reject]
+
+
+@task(name="adapters")
+def list_adapters(adapters: list[str] | None, config: str | None) -> list[str]:
+    """The adapters asked for; by default every adapter in the store."""
+    if adapters is not None:
+        return adapters
+    _, store = open_stage(config)
+    return [with_hash(uri) for uri in store.folders("adapters")]
+
+
+@task(name="judge", **RETRY)
+def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
+    """Let base and adapters answer the held-out probes in one model load, and judge every idea."""
+    settings, store = open_stage(config)
+    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
+    opened = [open_uri(reference) for reference in adapters]
+    items = [_item(path, settings) for path, _ in opened]
+    key = judgement_key(items, settings, base.id)
+    if not store.has("judgements", key):
+        judged = judge_adapters(items, base, settings, work_folder(settings, "judge"), ProgressArtifact("judge"))
+        write_judgement(judged, store, key, dict(zip(adapters, (h for _, h in opened), strict=True)))
+    uri = store.uri("judgements", key)
+    return Judgement([with_hash(uri)], [])
+
+
+def _item(folder: Path, settings: Settings) -> JudgeItem:
+    adapter = read_json(folder / "adapter.json", Adapter)
+    paper, revision = adapter.dataset.split("/")
+    dataset = load(Store.at(settings.datasets.expanduser().resolve()).folder(paper, revision))
+    return JudgeItem(adapter, folder, dataset.record, dataset.probes)

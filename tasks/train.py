@@ -1,0 +1,71 @@
+"""MicroDataset → Adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from prefect import task
+
+from paperlora.lora.train import TrainItem, train_adapters
+from paperlora.microdata.build import load
+from paperlora.model.base import load_base
+from paperlora.records import Recipe, Reject
+from paperlora.store import Store
+from tasks.policy import RETRY, ProgressArtifact, open_stage, work_folder
+from tasks.stages import open_uri, with_hash
+
+
+class TrainPlan(NamedTuple):
+    """Which datasets are trained together, and which wait."""
+
+    banks: list[list[str]]
+    deferred: list[Reject]
+    handled: list[str]
+
+
+@task(name="plan")
+def plan_training(datasets: list[str] | None, config: str | None) -> TrainPlan:
+    """Datasets in banks of equal size, those with the most ideas first; what is beyond the limit is counted."""
+    settings, _ = open_stage(config)
+    references = datasets if datasets is not None else _all_datasets(Store.at(settings.datasets.expanduser().resolve()))
+    loaded = [(reference, load(open_uri(reference)[0]).record) for reference in references]
+    loaded.sort(key=lambda pair: (-len(pair[1].ideas), pair[1].id))
+    limit = settings.train.max_adapters or len(loaded)
+    chosen = [reference for reference, _ in loaded[:limit]]
+    deferred = [
+        Reject(stage="train", item=record.id, reason="deferred", detail=f"train.max_adapters is {limit}")
+        for _, record in loaded[limit:]
+    ]
+    size = settings.train.bank_size
+    banks = [chosen[start : start + size] for start in range(0, len(chosen), size)]
+    return TrainPlan(banks, deferred, [record.id for _, record in loaded])
+
+
+def _all_datasets(store: Store) -> list[str]:
+    newest: dict[str, tuple[float, str]] = {}
+    for uri in store.folders():
+        record = load(open_uri(uri)[0]).record
+        newest[record.paper.id] = max(newest.get(record.paper.id, (0, "")), (record.paper.version, uri))
+    return [with_hash(uri) for _, uri in newest.values()]
+
+
+@task(name="bank", **RETRY)
+def train_bank(datasets: Sequence[str], recipe: dict[str, object] | None, config: str | None) -> list[str]:
+    """Train one bank of adapters; finished ones are reused, a killed one goes on where its state was saved."""
+    settings, store = open_stage(config)
+    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
+    items = [_item(reference) for reference in datasets]
+    chosen = Recipe.model_validate(recipe) if recipe else settings.recipe
+    uris = train_adapters(
+        items, chosen, base, store, work_folder(settings, "train"), bank_size=settings.train.bank_size,
+        progress=ProgressArtifact("train"),
+    )
+    return [with_hash(uri) for uri in uris]
+
+
+def _item(reference: str) -> TrainItem:
+    path, content_hash = open_uri(reference)
+    loaded = load(path)
+    dev = tuple(probe for probe in loaded.probes if probe.split == "dev")
+    return TrainItem(loaded.record, content_hash, loaded.rows, dev)
