@@ -1,21 +1,25 @@
-"""Adapter → Measurement → Verdict → Diagnosis."""
+"""Adapter → Measurement → Verdict → Diagnosis.
+
+What needs torch is imported where it is used: a machine without torch deploys and starts this stage.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from prefect import task
 
-from paperlora.judge.run import JudgeItem, judge_adapters, judgement_key, write_judgement
 from paperlora.microdata.build import load
-from paperlora.model.base import load_base
 from paperlora.records import Adapter, Reject
 from paperlora.settings import Settings
 from paperlora.store import Store, read_json
 from tasks.policy import RETRY, ProgressArtifact, open_stage, work_folder
 from tasks.stages import open_uri, with_hash
+
+if TYPE_CHECKING:
+    from paperlora.judge.run import JudgeItem
 
 
 class Judgement(NamedTuple):
@@ -37,6 +41,9 @@ def list_adapters(adapters: list[str] | None, config: str | None) -> list[str]:
 @task(name="judge", **RETRY)
 def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
     """Let base and adapters answer the held-out probes in one model load, and judge every idea."""
+    from paperlora.judge.run import judge_adapters, judgement_key, write_judgement
+    from paperlora.model.base import load_base
+
     settings, store = open_stage(config)
     base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
     opened = [open_uri(reference) for reference in adapters]
@@ -50,6 +57,8 @@ def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
 
 
 def _item(folder: Path, settings: Settings) -> JudgeItem:
+    from paperlora.judge.run import JudgeItem
+
     adapter = read_json(folder / "adapter.json", Adapter)
     paper, revision = adapter.dataset.split("/")
     dataset = load(Store.at(settings.datasets.expanduser().resolve()).folder(paper, revision))

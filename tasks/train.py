@@ -1,19 +1,23 @@
-"""MicroDataset → Adapter."""
+"""MicroDataset → Adapter.
+
+What needs torch is imported where it is used: a machine without torch deploys and starts this stage.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from prefect import task
 
-from paperlora.lora.train import TrainItem, train_adapters
 from paperlora.microdata.build import load
-from paperlora.model.base import load_base
 from paperlora.records import Recipe, Reject
 from paperlora.store import Store
 from tasks.policy import RETRY, ProgressArtifact, open_stage, work_folder
 from tasks.stages import open_uri, with_hash
+
+if TYPE_CHECKING:
+    from paperlora.lora.train import TrainItem
 
 
 class TrainPlan(NamedTuple):
@@ -53,6 +57,9 @@ def _all_datasets(store: Store) -> list[str]:
 @task(name="bank", **RETRY)
 def train_bank(datasets: Sequence[str], recipe: dict[str, object] | None, config: str | None) -> list[str]:
     """Train one bank of adapters; finished ones are reused, a killed one goes on where its state was saved."""
+    from paperlora.lora.train import train_adapters
+    from paperlora.model.base import load_base
+
     settings, store = open_stage(config)
     base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
     items = [_item(reference) for reference in datasets]
@@ -65,6 +72,8 @@ def train_bank(datasets: Sequence[str], recipe: dict[str, object] | None, config
 
 
 def _item(reference: str) -> TrainItem:
+    from paperlora.lora.train import TrainItem
+
     path, content_hash = open_uri(reference)
     loaded = load(path)
     dev = tuple(probe for probe in loaded.probes if probe.split == "dev")

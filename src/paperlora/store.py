@@ -84,10 +84,9 @@ class Store:
 
     def folders(self, kind: str = "*") -> tuple[str, ...]:
         """URIs of every complete folder of a kind (of all kinds by default), in order; half-written ones are not seen."""
-        found = self._fs.glob(f"{self.root}/{kind}/*/{MANIFEST}")
-        parents = (str(PurePosixPath(path).parent) for path in found)
-        named = sorted(path for path in parents if not PurePosixPath(path).name.startswith("."))
-        return tuple(named) if self.is_local else tuple(self._fs.unstrip_protocol(path) for path in named)
+        base = fsspec.core.url_to_fs(self.root)[1].rstrip("/")
+        found = (PurePosixPath(path).parent for path in self._fs.glob(f"{base}/{kind}/*/{MANIFEST}"))
+        return tuple(sorted(self.root + str(path).removeprefix(base) for path in found if not path.name.startswith(".")))
 
     def fetch_file(self, uri: str, name: str) -> Path:
         """A local path of one file of a complete folder."""

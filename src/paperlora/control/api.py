@@ -166,10 +166,11 @@ class PrefectApi:
         return Step(float(found[0]["data"] or 0.0), found[0].get("description") or "") if found else None
 
     def last_error(self, run: Run) -> str:
-        """The last line logged as an error, or the state's message."""
+        """What ended a run: the last line it logged as an error (the exception), else its state's message."""
         body = {"logs": {"flow_run_id": {"any_": [run.id]}, "level": {"ge_": 40}}, "limit": 1, "sort": "TIMESTAMP_DESC"}
         logs = self._ask("POST", "/logs/filter", body)
-        return run.message or (logs[0]["message"].strip().splitlines()[-1] if logs else "no message")
+        line = logs[0]["message"].strip().splitlines()[-1] if logs else run.message or "no message"
+        return line.removeprefix("paperlora.errors.").removeprefix("prefect.exceptions.")
 
     def watch_heartbeats(self, seconds: int = 540) -> None:
         """Mark a run as crashed when its host fell silent: Prefect leaves it Running for ever otherwise."""
