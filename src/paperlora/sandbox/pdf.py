@@ -23,10 +23,11 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import (
-    BaseDocTemplate, Flowable, Frame, FrameBreak, KeepTogether, NextPageTemplate, PageTemplate, Paragraph, Spacer, Table,
-    TableStyle,
-)  # fmt: skip
+from reportlab.platypus.doctemplate import BaseDocTemplate, FrameBreak, NextPageTemplate, PageTemplate
+from reportlab.platypus.flowables import CondPageBreak, Flowable, KeepTogether, Spacer
+from reportlab.platypus.frames import Frame
+from reportlab.platypus.paragraph import Paragraph
+from reportlab.platypus.tables import Table, TableStyle
 
 from paperlora.sandbox.paper import Block, SandboxPaper
 
@@ -164,8 +165,9 @@ def _head(paper: SandboxPaper, faces: Faces) -> list[Flowable]:
 
 
 def _body(paper: SandboxPaper, faces: Faces) -> Iterator[Flowable]:
+    size = 11.0 if faces is TIMES else 9.0
     prose = ParagraphStyle(
-        "prose", fontName=faces.roman, fontSize=11 if faces is TIMES else 9, leading=13, alignment=TA_JUSTIFY, spaceAfter=5,
+        "prose", fontName=faces.roman, fontSize=size, leading=13, alignment=TA_JUSTIFY, spaceAfter=5,
         embeddedHyphenation=1,
     )  # fmt: skip
     abstract = ParagraphStyle(
@@ -179,18 +181,18 @@ def _body(paper: SandboxPaper, faces: Faces) -> Iterator[Flowable]:
         )
     counts = {"formula": 0, "table": 0}
     for section in paper.sections:
+        yield CondPageBreak(64)
         yield Paragraph(escape(section.heading), _heading_style(faces, 12))
         for block in section.blocks:
             counts.update({block.kind: counts[block.kind] + 1} if block.kind in counts else {})
-            item = _block(paper, block, prose, faces, counts.get(block.kind, 0))
-            yield item
+            if block.kind == "subheading":
+                yield CondPageBreak(40)
+            yield _block(paper, block, prose, faces, counts.get(block.kind, 0))
     yield from _references(paper, prose, faces)
 
 
 def _heading_style(faces: Faces, size: float) -> ParagraphStyle:
-    return ParagraphStyle(
-        "heading", fontName=faces.bold, fontSize=size, leading=size + 2, spaceBefore=7, spaceAfter=3, keepWithNext=1
-    )
+    return ParagraphStyle("heading", fontName=faces.bold, fontSize=size, leading=size + 2, spaceBefore=7, spaceAfter=3)
 
 
 def _block(paper: SandboxPaper, block: Block, prose: ParagraphStyle, faces: Faces, number: int) -> Flowable:
