@@ -1,0 +1,1 @@
+"""Micro-datasets → adapters: many small LoRAs trained at once on one frozen base."""

@@ -1,0 +1,1 @@
+"""The local model: loading, the one chat rendering, the bank of adapters, answers and log-likelihoods."""
