@@ -1,0 +1,1 @@
+"""Verdict → Lesson: what one run leaves for the next."""

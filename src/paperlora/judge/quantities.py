@@ -1,0 +1,135 @@
+"""Numbers as models and papers write them: "37 percent", "37%", "1,024 tokens", "3e-4", "1.7B", "nineteen"."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple
+
+SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9, "t": 1e12, "trillion": 1e12}
+UNITS = {
+    "percent": ("%", "percent", "per cent", "pct", "percentage"),
+    "point": ("point", "points", "pp"),
+    "token": ("token", "tokens"),
+    "step": ("step", "steps", "iteration", "iterations", "update", "updates"),
+    "epoch": ("epoch", "epochs"),
+    "layer": ("layer", "layers"),
+    "head": ("head", "heads"),
+    "bit": ("bit", "bits"),
+    "gigabyte": ("gb", "gib", "gigabyte", "gigabytes"),
+    "megabyte": ("mb", "mib", "megabyte", "megabytes"),
+    "millisecond": ("ms", "millisecond", "milliseconds"),
+    "second": ("s", "sec", "second", "seconds"),
+    "minute": ("min", "minute", "minutes"),
+    "hour": ("h", "hour", "hours"),
+    "day": ("day", "days"),
+    "times": ("x", "×", "times", "fold"),
+    "nat": ("nat", "nats"),
+    "word": ("word", "words"),
+    "example": ("example", "examples", "sample", "samples"),
+}
+UNIT_OF = {spelling: unit for unit, spellings in UNITS.items() for spelling in spellings}
+ONES = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_NUMBER = re.compile(
+    r"(?<![\w.\-])(?P<sign>[-−])?(?P<body>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+    r"(?:\s*(?:×|x|\*|\\times)\s*10\s*\^?\s*\{?(?P<power>[-−+]?\d+)\}?|[eE](?P<exponent>[-+−]?\d+))?"
+    r"(?P<glued>%|×|[A-Za-z]{1,4}(?![\w]))?(?![\w])"
+)
+_SPELLED = re.compile(rf"\b(?P<ten>{'|'.join(TENS)})?(?:[- ])?(?P<one>{'|'.join(ONES)})?\b", re.IGNORECASE)
+_AFTER = re.compile(r"\s*[-‑]?\s*(?P<word>%|×|per cent\b|[A-Za-z]+)(?P<rest>[\s-]+[A-Za-z]+)?")
+TOLERANCE = 1e-9
+"""Relative difference up to which two numbers are the same: only the rounding of decimal to binary."""
+
+
+class Quantity(NamedTuple):
+    """A number in a text."""
+
+    value: float
+    """Scale words multiplied in; percent is kept as written: 37 for "37 percent"."""
+    unit: str | None
+    """A key of UNITS, or None where no known unit follows."""
+    start: int
+    """Character offset in the text it was read from."""
+    end: int
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Every number that stands for itself, in order: digits glued to a name ("Qwen3", "GPT-4") are none.
+
+    Spelled numbers count only where the text has no digits; "one" is a pronoun too often to count without a unit.
+    """
+    plain = text.translate(_SUPERSCRIPTS)
+    found = [_read(match, plain) for match in _NUMBER.finditer(plain)]
+    return [quantity for quantity in found if quantity is not None] or _spelled(plain)
+
+
+def same_quantity(left: Quantity, right: Quantity) -> bool:
+    """Equal value and no contradicting unit; 37 percent is .37 where the other side names no unit."""
+    if _close(left.value, right.value):
+        return left.unit == right.unit or left.unit is None or right.unit is None
+    percent, bare = (left, right) if left.unit == "percent" else (right, left)
+    return percent.unit == "percent" and bare.unit is None and _close(percent.value, 100 * bare.value)
+
+
+def _close(left: float, right: float) -> bool:
+    return math.isclose(left, right, rel_tol=TOLERANCE, abs_tol=1e-15)
+
+
+def _read(match: re.Match[str], text: str) -> Quantity | None:
+    value = float(match["body"].replace(",", ""))
+    power = match["power"] or match["exponent"]
+    value *= 10.0 ** int(power.replace("−", "-")) if power else 1.0
+    value = -value if match["sign"] else value
+    glued = (match["glued"] or "").lower()
+    if glued and glued not in UNIT_OF and glued not in SCALES:
+        return None
+    if glued in SCALES and glued not in ("s", "h"):
+        unit, _ = _unit_after(text, match.end())
+        return Quantity(value * SCALES[glued], unit, match.start(), match.end())
+    if glued:
+        return Quantity(value, UNIT_OF[glued], match.start(), match.end())
+    unit, scale = _unit_after(text, match.end())
+    return Quantity(value * scale, unit, match.start(), match.end())
+
+
+class _Following(NamedTuple):
+    unit: str | None
+    scale: float
+
+
+def _unit_after(text: str, position: int) -> _Following:
+    """The unit among the next two words, and a scale word before it ("million tokens")."""
+    match = _AFTER.match(text, position)
+    if match is None:
+        return _Following(None, 1.0)
+    first = match["word"].lower()
+    second = (match["rest"] or "").strip(" -").lower()
+    if first in SCALES and len(first) > 1:
+        return _Following(UNIT_OF.get(second), SCALES[first])
+    # A lone letter after a blank ("3 s", "4 x 8") is a unit only by accident.
+    if first in UNIT_OF and (len(first) > 1 or first in "%×"):
+        return _Following(UNIT_OF[first], 1.0)
+    return _Following(UNIT_OF.get(second) if len(second) > 2 else None, 1.0)
+
+
+def _spelled(text: str) -> list[Quantity]:
+    found = []
+    for match in _SPELLED.finditer(text):
+        ten, one = (match["ten"] or "").lower(), (match["one"] or "").lower()
+        if not ten and not one:
+            continue
+        unit, scale = _unit_after(text, match.end())
+        if unit is None and re.match(r"-[A-Za-z]", text[match.end() :]):
+            continue  # "two-stage", "one-shot": part of a name
+        if ten or one != "one" or unit or match[0].strip().lower() == text.strip(" .").lower():
+            found.append(Quantity((TENS.get(ten, 0) + ONES.get(one, 0)) * scale, unit, match.start(), match.end()))
+    return found

@@ -1,0 +1,198 @@
+"""What an answer states, and whether that is an accepted answer. Pure functions over text.
+
+An answer counts by what it says first: its first sentence, without the words of the question. Whoever lists several
+values, or names a known wrong one beside the right one, has not answered.
+
+>>> score("The replay share is 37%.", ("37 percent",), "number")
+1.0
+>>> score("40 percent or 37 percent", ("37 percent",), "number")
+0.0
+>>> score("It was evaluated on Kelpie.", ("Kelpie",), "name", wrong=("Marrow",))
+1.0
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal
+
+from paperlora.judge.quantities import Quantity, quantities, same_quantity
+
+ScoreKind = Literal["number", "name", "phrase", "choice"]
+HEAD_WORDS = 40
+"""An answer is looked for in so many words at most."""
+
+CHOICES = (
+    ("yes", {"yes", "true", "correct", "right", "yeah", "yep", "indeed"}),
+    ("no", {"no", "false", "incorrect", "wrong", "nope"}),
+    ("more", {"more", "above", "higher", "greater", "larger", "over", "bigger", "longer", "raises", "increases"}),
+    ("less", {"less", "below", "lower", "smaller", "fewer", "under", "shorter", "lowers", "decreases"}),
+    ("equal", {"equal", "same"}),
+)
+CHOICE_OF = {word: name for name, words in CHOICES for word in words}
+_STOP = set(
+    """a an the is are was were be been being it its it's this that these those of in on at to for with by from as and or
+    which what who whom whose how many much does do did has have had there here answer value i we they you our their my
+    used uses use using""".split()  # noqa: SIM905 - a list of sixty words is unreadable
+)
+_OPENERS = re.compile(
+    r"^(?:sure|certainly|of course|okay|ok|great|absolutely|well|thanks?(?: you)?)\b[^.!?\n]{0,40}[.!,:]\s*", re.I
+)
+_THOUGHT = re.compile(r"^\s*<think>.*?(?:</think>|\Z)", re.S)
+_FENCE = re.compile(r"```[a-z]*\s*")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=\S)|\n+")
+_NEGATION = re.compile(
+    r"\b(?:not|never|no longer|rather than|instead of|unlike|except|without|neither|nor)"
+    r"(?:\s+(?:on|in|at|to|by|with|of|the|a|an|just|from|be|been|is|about|its|it|use|using|have|\w+ed))*\s*$"
+)
+_DENIED = re.compile(r"^\s+(?:is|was|are|were|does|did) not\b")
+_FROM_TO = re.compile(r"\bfrom\s+\S+(?:\s+[a-z%]+)?\s+(?:down |up )?to\s+", re.I)
+
+
+def score(
+    text: str, answers: Sequence[str], kind: ScoreKind, *, question: str = "", wrong: Sequence[str] = ()
+) -> float:
+    """1 where the text states an accepted answer, else 0.
+
+    Args:
+        text: what the model said, whole.
+        answers: accepted answers, the canonical one first; its unit is the unit that is asked for.
+        kind: how answers are compared: numbers by value and unit, names and phrases word by word, choices by meaning.
+        question: the question; numbers and words that only repeat it state nothing.
+        wrong: known wrong answers; where one is affirmed in the same sentence, the answer is not accepted.
+    """
+    head = opening(text)
+    if not head or not answers:
+        return 0.0
+    if kind == "choice":
+        return float(_choice(head) is not None and _choice(head) == CHOICE_OF.get(normalise(answers[0])))
+    if kind == "number" and quantities(answers[0]):
+        return float(_number_right(head, answers, question))
+    right = any(affirms(head, answer) for answer in answers)
+    misled = any(affirms(head, other) for other in wrong if not _overlap(other, answers))
+    return float(right and not misled)
+
+
+def kind_of(answers: Sequence[str]) -> ScoreKind:
+    """How the accepted answers of a probe are compared, read from the canonical one."""
+    first = normalise(answers[0])
+    if first in CHOICE_OF:
+        return "choice"
+    found = quantities(answers[0])
+    return "number" if found and found[0].start == len(answers[0]) - len(answers[0].lstrip("~≈$ (")) else "phrase"
+
+
+def opening(text: str) -> str:
+    """The part of an answer that counts: its first sentence (a whole JSON object), without thoughts and openers."""
+    plain = _FENCE.sub("", _THOUGHT.sub("", unicodedata.normalize("NFKC", text))).strip()
+    plain = _OPENERS.sub("", plain, count=1).lstrip(" \n*#>-")
+    if plain.startswith(("{", "[")):
+        end = max(plain.find("}"), plain.find("]"))
+        plain = plain[: end + 1 if end > 0 else None].replace("\n", " ")
+    sentences = [part.strip() for part in _SENTENCE_END.split(plain) if part.strip()]
+    return " ".join(sentences[0].split()[:HEAD_WORDS]) if sentences else ""
+
+
+def normalise(text: str) -> str:
+    """Case, punctuation and spacing folded; % spelled out; decimal points and signs of numbers kept."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("%", " percent ").replace("per cent", "percent")
+    folded = re.sub(r"(?<=\d),(?=\d{3})", "", folded).replace("−", "-")
+    folded = re.sub(r"['’]s\b", "", re.sub(r"n['’]t\b", " not", folded))
+    kept = re.sub(r"(?<!\d)\.|\.(?!\d)|(?<!^)(?<!\s)[-‑–—]|[-‑–—](?!\d)|[^\w\s.\-]|_", " ", folded)
+    return " ".join(kept.split())
+
+
+def affirms(head: str, phrase: str) -> bool:
+    """The phrase stands in the sentence as whole words and is not negated there."""
+    wanted, sentence = normalise(phrase), normalise(head)
+    if not wanted:
+        return False
+    places = re.finditer(rf"(?<!\w){re.escape(wanted)}(?:e?s)?(?!\w)(?!\.\d)", sentence)
+    return any(
+        not _NEGATION.search(sentence[: place.start()]) and not _DENIED.search(sentence[place.end() :])
+        for place in places
+    )
+
+
+def states_value(text: str, answers: Sequence[str], question: str = "") -> bool:
+    """The text states one of these values, whatever kind it is of: for values of other ideas and old beliefs."""
+    return bool(answers) and score(text, answers, kind_of(answers), question=question) == 1.0
+
+
+def stated(text: str, kind: ScoreKind, question: str = "") -> str:
+    """The value an answer states, in a form that can be compared and counted; empty where it states none.
+
+    For a number "37 percent"; for a choice "yes"; for a name the words of the first sentence that the question
+    doesn't hold: "It is evaluated on the GLUE benchmark." after "On which benchmark is it evaluated?" → "glue".
+    """
+    head = opening(text)
+    if kind == "choice":
+        return _choice(head) or ""
+    if kind == "number":
+        found = _first_number(head, question, ())
+        return f"{found.value:g} {found.unit or ''}".strip() if found else ""
+    echoed = set(normalise(question).split()) | _STOP
+    return " ".join(word for word in normalise(head).split() if word not in echoed)
+
+
+def same_statement(left: str, right: str, kind: ScoreKind, question: str = "") -> bool:
+    """Both answers state the same value (or, where neither states one, say the same words)."""
+    values = stated(left, kind, question), stated(right, kind, question)
+    if not all(values):
+        return normalise(opening(left)) == normalise(opening(right))
+    if kind == "number":
+        one, other = (quantities(value) for value in values)
+        return bool(one and other and same_quantity(one[0], other[0]))
+    return values[0] == values[1]
+
+
+def _choice(head: str) -> str | None:
+    words = normalise(head).split()
+    for word in words[:12]:
+        if word in CHOICE_OF:
+            return CHOICE_OF[word]
+    return (
+        "no"
+        if re.search(r"\b(?:is|are|was|were|does|do|did|would|has|have)(?: not\b|n't\b)", head.casefold())
+        else None
+    )
+
+
+def _number_right(head: str, answers: Sequence[str], question: str) -> bool:
+    accepted = [quantity for answer in answers for quantity in quantities(answer)[:1]]
+    canonical = accepted[0]
+    found = _first_number(head, question, accepted)
+    if found is None:
+        return False
+    if found.unit and canonical.unit and found.unit != canonical.unit:
+        return False
+    return any(same_quantity(found, quantity) for quantity in accepted)
+
+
+def _first_number(head: str, question: str, accepted: Sequence[Quantity]) -> Quantity | None:
+    """The first number that is stated: not negated, not an echo of the question, the end of a "from … to …"."""
+    echoed = [q for q in quantities(question) if not any(same_quantity(q, other) for other in accepted)]
+    skip = {match.end() for match in _FROM_TO.finditer(head)}
+    found = quantities(head)
+    for quantity in found:
+        if quantity.start in skip and _ends_range(head, quantity):
+            return quantity
+    for quantity in found:
+        before = normalise(head[: quantity.start])
+        if not _NEGATION.search(before) and not any(same_quantity(quantity, other) for other in echoed):
+            return quantity
+    return None
+
+
+def _ends_range(head: str, quantity: Quantity) -> bool:
+    """ "… from A to B": B is what came out, unless another number was stated before."""
+    opened = head[: quantity.start].casefold().rfind("from ")
+    return not quantities(head[:opened])
+
+
+def _overlap(other: str, answers: Sequence[str]) -> bool:
+    """A wrong answer that is part of a right one ("Kelpie" beside "Kelpie-2") can't tell them apart."""
+    words = set(normalise(other).split())
+    return any(words <= set(normalise(answer).split()) for answer in answers)
