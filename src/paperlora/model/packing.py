@@ -54,7 +54,8 @@ class Level(NamedTuple):
     """Blocks of equal depth in the tree, as padded rows."""
 
     query: Tensor
-    """rows × longest block: places in the packed sequence; padding points at place 0."""
+    """rows × longest block: places in the packed sequence; padding points at the row's own first token, so that not even
+    a NaN of one slot can reach another."""
     key: Tensor
     """rows × (longest context + longest block): likewise."""
     mask: Tensor | None
@@ -150,8 +151,11 @@ def _levels(
 
 def _level(contexts: Sequence[tuple[int, ...]], own: Sequence[tuple[int, ...]], device: torch.device) -> Level:
     width, before = max(map(len, own)), max(map(len, contexts))
-    query = torch.tensor([places + (0,) * (width - len(places)) for places in own])
-    context = torch.tensor([places + (0,) * (before - len(places)) for places in contexts], dtype=torch.long)
+    query = torch.tensor([places + places[:1] * (width - len(places)) for places in own])
+    context = torch.tensor(
+        [above + places[:1] * (before - len(above)) for above, places in zip(contexts, own, strict=True)],
+        dtype=torch.long,
+    )
     key = torch.cat([context.view(len(own), before), query], dim=1)
     if before == 0:
         # Padding lies behind every real token, so plain causal order keeps it out of sight.

@@ -1,0 +1,253 @@
+"""Many LoRA adapters on one frozen base, in one forward and backward pass.
+
+A bank has K slots. Beside every linear layer of the decoder stand stacked matrices A (K × in × rank) and B (K × rank ×
+out); the tokens of a batch lie together by slot, and each stretch gets its own slot's product. Nothing else of the model
+knows of it: no slot sees another's tokens, and a slot without an adapter is the base itself.
+
+All of a slot's weights are one row of one matrix (K × parameters), and so are their gradients: an optimiser step, a norm
+or a saved state is one operation on one row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from paperlora.errors import ModelUnavailable, StoreError
+from paperlora.model.base import Base
+from paperlora.model.layers import Low, LowRankLinear, TokenLosses, add_low_ranks
+from paperlora.model.packing import Attend, Packed, Segment
+from paperlora.model.peft_files import LayerWeights, PeftAdapter, read_adapter, write_adapter
+
+
+class _Layer(NamedTuple):
+    """A linear layer of the base and where its adapters stand in a slot's row."""
+
+    name: str
+    module: nn.Linear
+    a_start: int
+    b_start: int
+    end: int
+
+    def a(self, row: Tensor) -> Tensor:
+        """A, in × rank, as a view."""
+        return row[self.a_start : self.b_start].view(self.module.in_features, -1)
+
+    def b(self, row: Tensor) -> Tensor:
+        """B, rank × out, as a view."""
+        return row[self.b_start : self.end].view(-1, self.module.out_features)
+
+
+class SlotInfo(NamedTuple):
+    """What stands in a slot."""
+
+    rank: int
+    """0: the bare base."""
+    alpha: float
+    rslora: bool = False
+
+    @property
+    def scale(self) -> float:
+        """What x A B is multiplied with."""
+        return self.alpha / (self.rank**0.5 if self.rslora else self.rank) if self.rank else 0.0
+
+
+class Bank:
+    """K adapters on one base. Several banks may stand on the same base; each is applied only while it computes."""
+
+    def __init__(self, base: Base, slots: Sequence[SlotInfo]) -> None:
+        """A bank whose weights are all zero; use :meth:`fresh` or :meth:`load`."""
+        self.base = base
+        self.info = tuple(slots)
+        self.rank = max((slot.rank for slot in slots), default=0)
+        self._layers = _linear_layers(base.model, self.rank)
+        size = self._layers[-1].end if self.rank else 0
+        self.weights = torch.zeros(len(slots), size, device=base.device)
+        """K × parameters, float32."""
+        self.gradients: Tensor | None = None
+        """Likewise, while training."""
+        self._anchor = torch.zeros((), device=base.device, requires_grad=True)
+
+    @classmethod
+    def fresh(cls, base: Base, slots: int, rank: int, alpha: Sequence[float], seeds: Sequence[int]) -> Self:
+        """New adapters as peft begins them: A uniform in ±1/√in, B zero. A slot's weights depend on its seed alone."""
+        bank = cls(base, [SlotInfo(rank, alpha[slot]) for slot in range(slots)])
+        for slot, seed in zip(range(slots), seeds, strict=True):
+            generator = torch.Generator().manual_seed(seed)
+            for layer in bank._layers:
+                bound = 1 / math.sqrt(layer.module.in_features)
+                drawn = torch.rand(rank, layer.module.in_features, generator=generator)
+                layer.a(bank.weights[slot]).copy_(drawn.mul_(2 * bound).sub_(bound).t())
+        return bank
+
+    @classmethod
+    def load(cls, base: Base, adapters: Sequence[Path | None]) -> Self:
+        """Saved adapters, one a slot; None is the bare base. Ranks may differ.
+
+        Raises:
+            StoreError: a folder holds no plain LoRA adapter, or one of another base.
+        """
+        read = [None if folder is None else read_adapter(folder) for folder in adapters]
+        bank = cls(
+            base, [SlotInfo(0, 0.0) if one is None else SlotInfo(one.rank, one.alpha, one.rslora) for one in read]
+        )
+        for slot, adapter in enumerate(read):
+            if adapter is not None:
+                bank._fill(slot, adapter, str(adapters[slot]))
+        return bank
+
+    def _fill(self, slot: int, adapter: PeftAdapter, name: str) -> None:
+        layers = {layer.name: layer for layer in self._layers}
+        for layer_name, weights in adapter.layers.items():
+            layer = layers.get(layer_name)
+            if (
+                layer is None
+                or weights.a.shape[1] != layer.module.in_features
+                or weights.b.shape[0] != layer.module.out_features
+            ):
+                raise StoreError(f"{name} belongs to another base model: {layer_name} doesn't fit {self.base.id.name}.")
+            layer.a(self.weights[slot])[:, : adapter.rank] = weights.a.t().to(self.base.device)
+            layer.b(self.weights[slot])[: adapter.rank] = weights.b.t().to(self.base.device)
+
+    @property
+    def slots(self) -> int:
+        """K."""
+        return len(self.info)
+
+    def adapter(self, slot: int) -> PeftAdapter:
+        """A slot's adapter in peft's terms."""
+        info, row = self.info[slot], self.weights[slot]
+        return PeftAdapter(
+            info.rank, info.alpha, info.rslora,
+            {
+                layer.name: LayerWeights(layer.a(row)[:, : info.rank].t(), layer.b(row)[: info.rank].t())
+                for layer in self._layers
+            },
+        )  # fmt: skip
+
+    def save(self, slot: int, folder: Path) -> None:
+        """Write a slot as a plain peft adapter."""
+        if not self.info[slot].rank:
+            raise StoreError(f"Slot {slot} is the bare base: there is nothing to save.")
+        write_adapter(folder, self.adapter(slot), self.base.id.name)
+
+    # ------------------------------------------------------------ computing
+
+    def hidden(self, packed: Packed, plan: Attend | None = None) -> Tensor:
+        """Last hidden states, T × width, in the order of the packed tokens.
+
+        Args:
+            packed: the tokens and how they lie.
+            plan: how they see one another, where it is not as packed.
+        """
+        with self._applied(packed.segments):
+            out = self.base.model.get_decoder()(
+                input_ids=packed.ids, position_ids=packed.positions, use_cache=False, plan=plan or packed
+            )
+        return out.last_hidden_state[0]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (float32, n × vocabulary) of hidden states (n × width)."""
+        return self.base.model.get_output_embeddings()(hidden).float()
+
+    def token_losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy (nats) of n targets given n × width hidden states."""
+        head = self.base.model.get_output_embeddings()
+        losses: Tensor = TokenLosses.apply(hidden, head.weight, head.bias, targets)
+        return losses
+
+    @contextmanager
+    def _applied(self, segments: Sequence[Segment]) -> Iterator[None]:
+        """Every linear layer adds its adapters while this lasts; afterwards the model is untouched."""
+        training = self.gradients is not None and torch.is_grad_enabled()
+        chosen = [segment for segment in segments if self.info[segment.slot].rank]
+        rows = {slot: self._row(slot) for slot in {segment.slot for segment in chosen}}
+        try:
+            for layer in self._layers if chosen else ():
+                lows = [self._low(layer, segment, rows[segment.slot], training) for segment in chosen]
+                layer.module.__dict__["forward"] = _Forward(layer.module, lows, self._anchor if training else None)
+            yield
+        finally:
+            for layer in self._layers:
+                layer.module.__dict__.pop("forward", None)
+
+    def _row(self, slot: int) -> Tensor:
+        return self.weights[slot].to(self.base.model.dtype)
+
+    def _low(self, layer: _Layer, segment: Segment, row: Tensor, training: bool) -> Low:
+        gradient = self.gradients[segment.slot] if training and self.gradients is not None else None
+        return Low(
+            segment.start, segment.end, self.info[segment.slot].scale, layer.a(row), layer.b(row),
+            None if gradient is None else layer.a(gradient), None if gradient is None else layer.b(gradient),
+        )  # fmt: skip
+
+    def train(self) -> None:
+        """Make room for gradients and set them to zero; from now on a backward pass adds to them."""
+        if self.gradients is None:
+            self.gradients = torch.zeros_like(self.weights)
+        else:
+            self.gradients.zero_()
+
+    def remove(self) -> None:
+        """Let go of the adapters' memory; the base stays."""
+        self.weights, self.gradients, self._layers = self.weights[:0], None, ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+    # -------------------------------------------------------------- measuring
+
+    def delta_norms(self, slot: int) -> dict[str, float]:
+        """‖ΔW‖_F of each layer: ‖A B‖² = Σ (AᵀA ∘ BBᵀ), so that no in × out matrix is formed."""
+        row, scale = self.weights[slot], self.info[slot].scale
+        return {
+            layer.name: scale
+            * float(((layer.a(row).t() @ layer.a(row)) * (layer.b(row) @ layer.b(row).t())).sum().clamp(0)) ** 0.5
+            for layer in self._layers
+        }
+
+    def base_norm(self) -> float:
+        """‖W‖_F over the adapted layers."""
+        return math.sqrt(sum(float(layer.module.weight.float().square().sum()) for layer in self._layers))
+
+
+class _Forward:
+    """Stands in for ``nn.Linear.forward`` while a bank is applied."""
+
+    def __init__(self, module: nn.Linear, lows: Sequence[Low], anchor: Tensor | None) -> None:
+        self._module, self._lows, self._anchor = module, lows, anchor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        flat, weight, bias = x.reshape(-1, x.shape[-1]), self._module.weight, self._module.bias
+        if self._anchor is None:
+            out = add_low_ranks(functional.linear(flat, weight, bias), flat, self._lows)[0]
+        else:
+            out = LowRankLinear.apply(flat, self._anchor, weight, bias, self._lows)
+        return out.view(*x.shape[:-1], -1)
+
+
+def _linear_layers(model: Any, rank: int) -> tuple[_Layer, ...]:
+    """All linear layers but the output head, as peft's ``all-linear`` takes them."""
+    head, found, start = model.get_output_embeddings(), [], 0
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear) and module is not head:
+            b_start = start + module.in_features * rank
+            end = b_start + module.out_features * rank
+            found.append(_Layer(name, module, start, b_start, end))
+            start = end
+    if not found:
+        raise ModelUnavailable("The base model has no linear layers to put adapters beside.")
+    return tuple(found)

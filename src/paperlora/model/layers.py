@@ -1,0 +1,111 @@
+"""The two places where a bank does its own calculus: a linear layer with many adapters, and the loss at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LOSS_CHUNK = 256
+"""Tokens whose logits exist at once: 256 × 150,000 float32 logits are 150 MB."""
+
+
+class Low(NamedTuple):
+    """One adapter beside one linear layer, on the tokens of one segment: x[start:end] A B · scale is added."""
+
+    start: int
+    end: int
+    scale: float
+    a: Tensor
+    """in × rank."""
+    b: Tensor
+    """rank × out."""
+    a_gradient: Tensor | None
+    """Where the gradient is added up, float32, shaped as ``a``; None outside training."""
+    b_gradient: Tensor | None
+
+
+class LowRankLinear(torch.autograd.Function):
+    """x W + bias + the low-rank part of every segment, as one node of the graph.
+
+    W takes no gradient. A's and B's gradients go straight into the bank's buffers, so that autograd neither holds
+    210 × K small leaves nor adds up their gradients one by one.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, anchor: Tensor, weight: Tensor, bias: Tensor | None, lows: Sequence[Low]
+    ) -> Tensor:
+        """Compute tokens × out from tokens × in; ``anchor`` only ties the node to the graph."""
+        out, downs = add_low_ranks(functional.linear(x, weight, bias), x, lows)
+        ctx.save_for_backward(x, *downs)
+        ctx.weight, ctx.lows = weight, lows
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Pass the gradient on to x; add up those of A and B."""
+        gradient, (x, *downs) = gradients[0].contiguous(), ctx.saved_tensors
+        below = gradient @ ctx.weight if ctx.needs_input_grad[0] else None
+        for low, down in zip(ctx.lows, downs, strict=True):
+            mine = gradient[low.start : low.end]
+            inner = mine @ low.b.t() * low.scale
+            if below is not None:
+                below[low.start : low.end].addmm_(inner, low.a.t())
+            _add_product(low.a_gradient, x[low.start : low.end].t(), inner, 1.0)
+            _add_product(low.b_gradient, down.t(), mine, low.scale)
+        return below, None, None, None, None
+
+
+def add_low_ranks(out: Tensor, x: Tensor, lows: Sequence[Low]) -> tuple[Tensor, list[Tensor]]:
+    """Add each segment's low-rank part to ``out`` in place; returns it with the products x A."""
+    downs = []
+    for low in lows:
+        down = x[low.start : low.end] @ low.a
+        out[low.start : low.end].addmm_(down, low.b, alpha=low.scale)
+        downs.append(down)
+    return out, downs
+
+
+def _add_product(total: Tensor | None, left: Tensor, right: Tensor, scale: float) -> None:
+    if total is None:
+        return
+    if total.dtype == left.dtype:
+        total.addmm_(left, right, alpha=scale)
+    else:
+        total.add_(left @ right, alpha=scale)
+
+
+class TokenLosses(torch.autograd.Function):
+    """Cross-entropy of each token (nats) from hidden states, a chunk of logits at a time.
+
+    The gradient is worked out on the way forward, while the logits are there: they are never stored, and the head's
+    weights, which are frozen, are read twice and not four times.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
+        """Compute the losses of n tokens from n × width hidden states and n targets."""
+        wanted = ctx.needs_input_grad[0]
+        losses = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
+        gradient = torch.empty_like(hidden) if wanted else None
+        for start in range(0, len(hidden), LOSS_CHUNK):
+            part = slice(start, start + LOSS_CHUNK)
+            logits = functional.linear(hidden[part], weight, bias).float()
+            total = logits.logsumexp(dim=-1)
+            losses[part] = total - logits.gather(1, targets[part, None])[:, 0]
+            if gradient is not None:
+                share = logits.sub_(total[:, None]).exp_()
+                share.scatter_add_(1, targets[part, None], share.new_full((len(share), 1), -1.0))
+                gradient[part] = share.to(hidden.dtype) @ weight
+        ctx.save_for_backward(*([] if gradient is None else [gradient]))
+        return losses
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Scale the stored gradient of each token."""
+        (gradient,) = ctx.saved_tensors
+        return gradient * gradients[0][:, None].to(gradient.dtype), None, None, None
