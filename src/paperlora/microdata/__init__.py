@@ -1,0 +1,1 @@
+"""Idea → MicroDataset: probes first, then rows that share no surface with them."""
