@@ -1,0 +1,137 @@
+"""One PDF as a document's plain fields: pages → lines → blocks → roles → sections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from paperlora.literature.pdf_blocks import Block, page_blocks
+from paperlora.literature.pdf_furniture import Furniture, part_furniture
+from paperlora.literature.pdf_lines import Line, Page, read_pages
+from paperlora.literature.pdf_roles import assign_roles
+from paperlora.literature.pdf_style import find_style
+from paperlora.literature.pdf_text import Piece, assemble, continues, count_words, paragraphs_of, spell_rows
+from paperlora.literature.pdf_title import find_title
+
+LEFT_OUT = ("caption", "table", "figure", "formula", "footnote", "references", "front", "listing")
+
+
+class _Open(NamedTuple):
+    heading: str
+    page: int
+    pieces: list[Piece]
+
+
+def read_layout(document: Any, max_pages: int) -> dict[str, Any]:
+    """Title, sections and what was left out, as JSON values.
+
+    Args:
+        document: an open PyMuPDF document.
+        max_pages: pages beyond are not read.
+    """
+    pages = list(read_pages(document, max_pages))
+    parted = part_furniture(pages)
+    metadata = (document.metadata or {}).get("title") or ""
+    blocks = [page_blocks(f.text, p.number, p.width) for p, f in zip(pages, parted, strict=True)]
+    style = find_style(block for own in blocks for block in own)
+    title, on_lines = find_title(pages[0], parted[0].text, metadata, style.size) if pages else ("", [])
+    if blocks and on_lines:
+        _mark_title(blocks[0], on_lines)
+    assign_roles(pages, blocks, style)
+    ordered = [block for own in blocks for block in own]
+    words = count_words(block for block in ordered if block.role in ("body", "references"))
+    return {
+        "title": title,
+        "sections": [section for section in _sections(ordered, words) if section["text"] or section["heading"]],
+        "left_out": list(_left_out(pages, parted, ordered, words)),
+        "pages": len(pages),
+    }
+
+
+def _mark_title(blocks: Sequence[Block], lines: Sequence[Line]) -> None:
+    places = {(round(line.baseline), round(line.size, 1)) for line in lines}
+    for block in blocks:
+        if any((round(span.baseline), round(span.size, 1)) in places for row in block.rows for span in row.spans):
+            block.role = "title"
+
+
+def _sections(blocks: Sequence[Block], words: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    section = _Open("", blocks[0].page if blocks else 1, [])
+    heading: Block | None = None
+    after_float = False
+    for block in blocks:
+        if block.role == "heading":
+            if heading is not None and _one_heading(heading, block, section):
+                section = _Open(f"{section.heading} {_heading(block, words)}", section.page, section.pieces)
+            else:
+                yield _close(section, words)
+                section = _Open(_heading(block, words), block.page, [])
+            heading = block
+        elif block.role == "body":
+            _add(section.pieces, block, words, after_float)
+            heading, after_float = None, False
+        elif block.role == "formula":
+            after_float = True
+    yield _close(section, words)
+
+
+def _one_heading(first: Block, second: Block, section: _Open) -> bool:
+    """Two lines of one long heading, or a number apart from its words."""
+    step = second.rows[0].baseline - first.rows[-1].baseline
+    near = first.page == second.page and 0 < step < 1.6 * second.size and first.x0 < second.x1
+    return (
+        near
+        and not section.pieces
+        and abs(first.size - second.size) < 0.3
+        and not re.match(r"[\dA-Z]+(\.\d+)*\.?\s", second.text)
+    )
+
+
+def _heading(block: Block, words: Mapping[str, int]) -> str:
+    return " ".join(
+        spell_rows([text for _, rows in paragraphs_of(block, run_in=False) for text in rows], words).split()
+    )
+
+
+def _add(pieces: list[Piece], block: Block, words: Mapping[str, int], after_formula: bool) -> None:
+    for number, (opens, rows) in enumerate(paragraphs_of(block)):
+        text = spell_rows(rows, words)
+        end = pieces[-1].text if pieces else ""
+        starts = number > 0 or after_formula or not continues(end, text, opens)
+        pieces.append(Piece(text, block.page, starts))
+
+
+def _close(section: _Open, words: Mapping[str, int]) -> dict[str, Any]:
+    whole = assemble(section.pieces, words)
+    starts = [{"page": page, "start": start} for page, start in whole.page_starts]
+    return {
+        "heading": section.heading,
+        "text": whole.text,
+        "page": starts[0]["page"] if starts else section.page,
+        "page_starts": starts,
+    }
+
+
+def _left_out(
+    pages: Sequence[Page], parted: Sequence[Furniture], blocks: Sequence[Block], words: Mapping[str, int]
+) -> Iterator[dict[str, Any]]:
+    for page, furniture in zip(pages, parted, strict=True):
+        yield from _parts("hidden", page.number, page.hidden)
+        yield from _parts(
+            "margin", page.number, [*page.margin, *(line.text.strip() for line in furniture.line_numbers)]
+        )
+        yield from _parts("running_head", page.number, [line.text.strip() for line in furniture.heads])
+        yield from _parts("page_number", page.number, [line.text.strip() for line in furniture.numbers])
+    for block in blocks:
+        if block.role in LEFT_OUT:
+            yield {
+                "kind": block.role,
+                "page": block.page,
+                "text": spell_rows([t for _, r in paragraphs_of(block, run_in=False) for t in r], words),
+            }
+
+
+def _parts(kind: str, page: int, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    if texts:
+        yield {"kind": kind, "page": page, "text": "\n".join(texts)}

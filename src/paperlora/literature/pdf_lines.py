@@ -1,0 +1,237 @@
+"""PDF pages as lines of styled text with positions: the only module that asks MuPDF for text.
+
+Lengths are PDF points (1/72 inch), the origin is the page's upper left corner.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from paperlora.literature.pdf_engine import pymupdf
+from paperlora.literature.pdf_hidden import Drawing, Placed, hidden_lines
+
+BOLD = 16
+ITALIC = 2
+SUPERSCRIPT = 1
+VECTOR = 3
+"""Type of a block that is a drawing."""
+NOTES = (0, 2)
+"""Types of annotations that carry text of their own: text, free text."""
+RULE_HEIGHT = 3.0
+RULE_WIDTH = 30.0
+_BOLD_NAME = re.compile(r"bold|black|heavy|demi|medi(?!um)|cmbx|sfbx|cmssbx|[-_]b(?:$|[^a-z])", re.I)
+_ITALIC_NAME = re.compile(r"ital|obliq|slant|cmti|cmsl|sfti|[-_]it?$", re.I)
+_MATH_NAME = re.compile(
+    r"^(?:cmmi|cmsy|cmex|cmbsy|cmmib|msam|msbm|eufm|eusm|eurm|rsfs|stmary|wasy|bbm|dsrom|txsy|txex|rtxmi|pxsy|pxmi"
+    r"|mtmi|mtsy|mtex|mt2|symbol|lmmath|esint|yhmath|newtxmi|ntxmi|ntxsy|fourier-math|zplm|eulervm)|math|NewPXMI",
+    re.I,
+)
+_MONO_NAME = re.compile(r"mono|courier|typewriter|consol|cmtt|sftt|menlo|code|inconsolata|nimbusmon", re.I)
+_INLINE_IMAGE = re.compile(rb"\sBI\s")
+# Spacing accents that old TeX fonts set before (or over) the letter.
+_ACCENTS = {"´": "\u0301", "`": "\u0300", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "¸": "\u0327", "ˇ": "\u030c"}
+_ACCENTED = re.compile(r"([´¨ˆ˜¸ˇ]) ?([A-Za-zı])")
+_KEPT_COMPATIBILITY = re.compile(r"[⁰¹²³⁴-₎ªº™]")
+
+
+class Span(NamedTuple):
+    """Characters of one line in one style."""
+
+    text: str
+    x0: float
+    x1: float
+    baseline: float
+    size: float
+    font: str
+    bold: bool
+    italic: bool
+    math: bool
+    mono: bool
+    superscript: bool
+
+
+class Line(NamedTuple):
+    """A piece of text on one baseline, as MuPDF cuts it: a column's line, a table cell, a part of a formula."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    baseline: float
+    size: float
+    """Of most of its characters."""
+    spans: tuple[Span, ...]
+    order: int
+    """Place in the file's order of drawing."""
+
+    @property
+    def text(self) -> str:
+        """The characters, unmended."""
+        return "".join(span.text for span in self.spans)
+
+
+class Box(NamedTuple):
+    """A rectangle."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def area(self) -> float:
+        """Square points."""
+        return max(self.x1 - self.x0, 0.0) * max(self.y1 - self.y0, 0.0)
+
+
+class Page(NamedTuple):
+    """What stands on one page."""
+
+    number: int
+    """From 1."""
+    width: float
+    height: float
+    lines: tuple[Line, ...]
+    hidden: tuple[str, ...]
+    """Lines that no reader of the page can see."""
+    margin: tuple[str, ...]
+    """Rotated lines and the text of annotations."""
+    rules: tuple[Box, ...]
+    """Thin horizontal strokes."""
+    pictures: tuple[Box, ...]
+    """Images, and the extents of drawings."""
+
+
+def read_pages(document: Any, max_pages: int) -> Iterator[Page]:
+    """The pages of an open PyMuPDF document, one at a time."""
+    for index in range(min(document.page_count, max_pages)):
+        yield _read_page(document, index)
+
+
+def _read_page(document: Any, index: int) -> Page:
+    page, notes = _without_annotations(document, index)
+    width, height = page.rect.width, page.rect.height
+    blocks = page.get_text("dict", flags=pymupdf.TEXT_COLLECT_VECTORS)["blocks"]
+    images = page.get_image_info() if page.get_images() or _INLINE_IMAGE.search(page.read_contents()) else []
+    raw = [Placed(order, line) for order, block in enumerate(blocks) for line in block.get("lines", ())]
+    hidden = hidden_lines(
+        page, raw, [Drawing.of(n, block) for n, block in enumerate(blocks) if block["type"] == VECTOR], images
+    )
+    lines: list[Line] = []
+    unseen: list[str] = []
+    margin = notes
+    for number, (_, entry) in enumerate(raw):
+        if number in hidden:
+            unseen.append(mend_characters("".join(span["text"] for span in entry["spans"]).strip()))
+        elif abs(entry["dir"][1]) > 0.1:
+            margin.append(mend_characters("".join(span["text"] for span in entry["spans"]).strip()))
+        elif line := _line(entry, number):
+            lines.append(line)
+    boxes = [Box(*block["bbox"]) for block in blocks if block["type"] == VECTOR] + [
+        Box(*info["bbox"]) for info in images
+    ]
+    return Page(
+        index + 1,
+        width,
+        height,
+        tuple(lines),
+        tuple(filter(None, unseen)),
+        tuple(filter(None, margin)),
+        tuple(box for box in boxes if box.y1 - box.y0 < RULE_HEIGHT and box.x1 - box.x0 > RULE_WIDTH),
+        tuple(_pictures(boxes, width, height)),
+    )
+
+
+def _without_annotations(document: Any, index: int) -> tuple[Any, list[str]]:
+    # Annotations are somebody's remarks on the paper; MuPDF would mix their text into the lines.
+    own = document.page_xref(index)
+    notes: list[str] = []
+    if document.xref_get_key(own, "Annots")[0] != "null":
+        remarks = [xref for xref, kind, _ in document.page_annot_xrefs(index) if kind in NOTES]
+        notes = [document.xref_get_key(xref, "Contents")[1].strip() for xref in remarks]
+        document.xref_set_key(own, "Annots", "null")
+    return document.load_page(index), [note for note in notes if note not in ("", "null")]
+
+
+def _line(entry: dict[str, Any], order: int) -> Line | None:
+    spans: list[Span] = []
+    text, first, last = "", None, None
+    for raw in entry["spans"]:
+        if first is not None and not _continues(first, raw):
+            spans.append(_span(text, first, last))
+            text, first = "", None
+        if first is None:
+            first = raw
+        text += raw["text"]
+        last = raw
+    if first is None:
+        return None
+    spans.append(_span(text, first, last))
+    main = max(spans, key=_inked)
+    if not _inked(main):
+        return None
+    x0, y0, x1, y1 = entry["bbox"]
+    return Line(x0, y0, x1, y1, main.baseline, main.size, tuple(spans), order)
+
+
+def _inked(span: Span) -> int:
+    return len(span.text.strip())
+
+
+def _continues(first: dict[str, Any], raw: dict[str, Any]) -> bool:
+    if raw["text"].isspace():
+        return True
+    same_level = not (first["flags"] ^ raw["flags"]) & SUPERSCRIPT
+    return bool(first["font"] == raw["font"] and same_level and abs(first["size"] - raw["size"]) < 0.05)
+
+
+def _span(text: str, first: dict[str, Any], last: dict[str, Any] | None) -> Span:
+    bold, italic, math, mono = _traits(first["font"])
+    end = (last or first)["bbox"][2]
+    return Span(
+        mend_characters(text),
+        first["bbox"][0],
+        end,
+        first["origin"][1],
+        first["size"],
+        first["font"],
+        bold or bool(first["flags"] & BOLD),
+        italic or bool(first["flags"] & ITALIC),
+        math,
+        mono,
+        bool(first["flags"] & SUPERSCRIPT),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _traits(font: str) -> tuple[bool, bool, bool, bool]:
+    name = font.split("+")[-1]
+    return tuple(bool(kind.search(name)) for kind in (_BOLD_NAME, _ITALIC_NAME, _MATH_NAME, _MONO_NAME))  # type: ignore[return-value]
+
+
+def mend_characters(text: str) -> str:
+    """Ligatures and other compatibility forms as plain letters (NFKC), accents on their letters, no control characters.
+
+    Superscript digits stay what they are: ``10²`` must not become ``102``.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    text = _ACCENTED.sub(lambda m: m[2].replace("ı", "i") + _ACCENTS[m[1]], text)
+    if _KEPT_COMPATIBILITY.search(text):
+        text = "".join(c if _KEPT_COMPATIBILITY.match(c) else unicodedata.normalize("NFKC", c) for c in text)
+        text = unicodedata.normalize("NFC", text)
+    else:
+        text = unicodedata.normalize("NFKC", text)
+    return "".join(c for c in text if c == "\u00ad" or c.isprintable() or c == " ").replace("\u200b", "")
+
+
+def _pictures(boxes: list[Box], width: float, height: float) -> Iterator[Box]:
+    """What is more than a line and less than the page's ground."""
+    for x0, y0, x1, y1 in boxes:
+        box = Box(max(x0, 0.0), max(y0, 0.0), min(x1, width), min(y1, height))
+        if box.x1 - box.x0 > 6.0 and box.y1 - box.y0 > 6.0 and box.area < 0.85 * width * height:
+            yield box
