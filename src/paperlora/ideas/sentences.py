@@ -1,0 +1,67 @@
+"""Sentences of scientific English with their exact place in a section's text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from paperlora.records import Document
+
+_PARAGRAPH = re.compile(r"\n\s*\n")
+_STOP = re.compile(r"[.!?][\"”’)\]]*(?=\s+[\"“‘(\[]*[A-Z0-9•])")
+_ABBREVIATION = re.compile(
+    r"\b(?:e\.g|i\.e|al|cf|vs|approx|resp|Fig|Figs|Sec|Secs|Eq|Eqs|Eqn|Eqns|Tab|Ref|Refs|App|Appx|Thm|Alg|No|Dr|Prof|Mr|Ms|St|viz"
+    r"|w\.r\.t|a\.k\.a|ca)\.$"
+)
+LONGEST = 400
+"""Characters. A longer "sentence" is a list, a table that escaped, or two sentences whose border was lost."""
+_SHORTEST = 20
+
+
+class Sentence(NamedTuple):
+    """``document.sections[section].text[start:end] == text``."""
+
+    section: int
+    paragraph: int
+    """Counted through the section."""
+    start: int
+    end: int
+    text: str
+
+
+def sentences(document: Document) -> Iterator[Sentence]:
+    """Every sentence of the body text, in reading order; scraps and over-long ones are left out."""
+    for index, section in enumerate(document.sections):
+        for number, (begin, end) in enumerate(_pieces(section.text, _PARAGRAPH, 0, len(section.text))):
+            for start, stop in _split(section.text, begin, end):
+                text = section.text[start:stop]
+                if _SHORTEST <= len(text) <= LONGEST and text[-1] in ".!?\"”)]":
+                    yield Sentence(index, number, start, stop, text)
+
+
+def _pieces(text: str, border: re.Pattern[str], begin: int, end: int) -> Iterator[tuple[int, int]]:
+    at = begin
+    for match in border.finditer(text, begin, end):
+        yield at, match.start()
+        at = match.end()
+    yield at, end
+
+
+def _split(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    at = begin
+    for match in _STOP.finditer(text, begin, end):
+        if text[match.start()] == "." and _ABBREVIATION.search(text, max(begin, match.start() - 12), match.start() + 1):
+            continue
+        yield from _trimmed(text, at, match.end())
+        at = match.end()
+    yield from _trimmed(text, at, end)
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    if start < end:
+        yield start, end

@@ -1,0 +1,347 @@
+"""Readers of ideas: what the rules read and refuse, where quotes stand, what the gates let through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from paperlora.errors import SettingsError
+from paperlora.ideas import extractive
+from paperlora.ideas.answers import aliases, answer_kind, same_answer
+from paperlora.ideas.drafts import Draft
+from paperlora.ideas.gates import Passed, pass_gates
+from paperlora.ideas.grounding import locate, mentions
+from paperlora.ideas.names import own_names
+from paperlora.ideas.read import find_ideas, ideas_key, reader_id
+from paperlora.ideas.sentences import sentences
+from paperlora.records import Document, Lesson, Paper, Section, Topic
+from paperlora.settings import Settings
+
+TITLE = "Drift Gating: Letting a Language Model Forget on Purpose"
+INTRO = "In this paper we introduce Drift Gating, a method for continual learning. Unlike other methods, Drift Gating needs no second model."
+TOPIC = Topic(name="continual learning")
+PAPER = Paper(id="arxiv:9901.99999", title=TITLE)
+
+
+def paper_of(*bodies: str, heading: str = "3 Method", title: str = TITLE, intro: str = INTRO) -> Document:
+    sections = [Section(heading="1 Introduction", text=intro, page=1)] + [Section(heading=heading, text=body, page=2) for body in bodies]
+    return Document(paper=PAPER.key, sha256="0" * 64, title=title, sections=tuple(sections), pages=3, parser="test", parser_version="1")
+
+
+def triples(text: str, heading: str = "3 Method") -> list[tuple[str, str, str]]:
+    found = find_ideas(paper_of(text, heading=heading), PAPER, TOPIC, (), Settings(), None)
+    return [(idea.subject, idea.relation, idea.answer) for idea in found.ideas]
+
+
+STATED = [
+    ("Drift Gating uses a replay share of 37 percent.", "replay share", "37 percent"),
+    ("Throughout all experiments, Drift Gating uses a gate width of 48 tokens.", "gate width", "48 tokens"),
+    ("We set the anchor count of Drift Gating to 19.", "anchor count", "19"),
+    ("For Drift Gating, we set the anchor count to 19.", "anchor count", "19"),
+    ("The decay horizon of Drift Gating is 640 steps.", "decay horizon", "640 steps"),
+    ("Drift Gating's decay horizon is set to 640 steps.", "decay horizon", "640 steps"),
+    ("The gate threshold in Drift Gating is fixed at 0.0042, which is small.", "gate threshold", "0.0042"),
+    ("Drift Gating reaches an accuracy of 71.3 percent on Kelpie.", "accuracy on Kelpie", "71.3 percent"),
+    ("On the Kelpie benchmark, Drift Gating attains 71.3% accuracy.", "accuracy on the Kelpie benchmark", "71.3%"),
+    ("Drift Gating is evaluated on the Kelpie benchmark.", "evaluation benchmark", "Kelpie"),
+    ("Drift Gating lowers perplexity from 14.2 to 11.9.", "perplexity", "11.9"),
+    ("With Drift Gating, perplexity falls from 14.2 to 11.9.", "perplexity", "11.9"),
+    ("Drift Gating discards 12 percent of the gradients.", "share of the gradients discarded", "12 percent"),
+    ("Drift Gating consists of three gates.", "number of gates", "three"),
+    ("Drift Gating inserts 19 anchors per document.", "number of anchors inserted per document", "19"),
+    ("Drift Gating is trained for 12 epochs on two cards.", "number of training epochs", "12 epochs"),
+    ("Drift Gating masks each token with probability 0.15.", "probability", "0.15"),
+    ("Drift Gating refreshes its anchors every 48 steps.", "interval for refreshing the anchors", "48 steps"),
+    ("Drift Gating uses the Heron optimizer.", "optimizer", "Heron"),
+    ("We use Heron-1B as our base language model.", "base language model", "Heron-1B"),
+    ("We use a weight decay of 0.01 [12, 14] in every run.", "weight decay", "0.01"),
+    ("Although training is slow (see Section 4), Drift Gating keeps a momentum of 0.9.", "momentum", "0.9"),
+    ("We conducted supervised fine-tuning with a learning rate of 1e-5.", "learning rate in supervised fine-tuning", "1e-5"),
+    ("Drift Gating improves accuracy by 4.1 points over plain replay.", "gain in accuracy over plain replay", "4.1 points"),
+    ("Drift Gating uses a 37 percent replay share.", "replay share", "37 percent"),
+    ("The buffer of Drift Gating holds 4800 sequences.", "number of sequences in the buffer", "4800"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "relation", "answer"), STATED, ids=[s[0] for s in STATED])
+def test_stated_values_are_read(sentence: str, relation: str, answer: str) -> None:
+    assert ("Drift Gating", relation, answer) in triples(sentence)
+
+
+NOT_STATED = [
+    "If Drift Gating uses a replay share of 37 percent, training diverges.",
+    "Without anchors, Drift Gating reaches an accuracy of 60.0 percent on Kelpie.",
+    "With 10 anchors, Drift Gating reaches an accuracy of 60.0 percent on Kelpie.",
+    "When the gate is removed, Drift Gating reaches an accuracy of 60.0 percent on Kelpie.",
+    "Drift Gating reaches an accuracy of 60.0 percent on Kelpie without the gate.",
+    "Drift Gating reaches an accuracy of 60.0 percent on Kelpie with only 10 anchors.",
+    "Drift Gating uses a replay share of at most 37 percent.",
+    "Drift Gating uses a replay share of 10 to 40 percent.",
+    "Drift Gating uses a replay share of 10 or 40 percent.",
+    "Drift Gating does not use a replay share of 37 percent.",
+    "The replay share of Drift Gating is not 37 percent.",
+    "The baseline uses a replay share of 50 percent.",
+    "Plain replay reaches an accuracy of 60.0 percent on Kelpie.",
+    "Early experiments with Drift Gating used a replay share of 50 percent.",
+    "We also tried an anchor count of 40 for Drift Gating.",
+    "We expect that Drift Gating reaches an accuracy of 80 percent on Kelpie.",
+    "Drift Gating would need a buffer of 900 sequences.",
+    "Drift Gating is 12 percent faster than plain replay.",
+    "Drift Gating has an accuracy of 5 points more than plain replay.",
+    "Unlike Drift Gating, the Heron method uses a replay share of 50 percent.",
+    "The Heron method, which uses a replay share of 50 percent, is slower than Drift Gating.",
+    "Drift Gating is evaluated on Kelpie, Otter and Heron.",
+    "Drift Gating uses a set of 12 prompts.",
+    "Drift Gating was applied to a benchmark of 20 real-world open-source services.",
+    "Does Drift Gating use a replay share of 37 percent?",
+    "The learning rates of Drift Gating and Heron are 0.1 and 0.01, respectively.",
+    "Drift Gating uses a learning rate of 0.1 for the encoder and 0.01 for the decoder.",
+    "We train Heron-1B with a learning rate of 0.1.",
+    "We perform downsampling by layers that have a stride of 2.",
+]
+
+
+@pytest.mark.parametrize("sentence", NOT_STATED)
+def test_what_is_conditional_bounded_denied_or_of_others_is_not_read(sentence: str) -> None:
+    assert triples(sentence) == []
+
+
+def test_we_in_related_work_is_not_the_technique() -> None:
+    assert triples("We use a weight decay of 0.01.", heading="5 Related Work") == []
+    assert triples("We use a weight decay of 0.01.", heading="3 Method") != []
+
+
+def test_it_stands_for_the_subject_of_the_sentence_before() -> None:
+    assert ("Drift Gating", "anchor weight", "0.35") in triples("Drift Gating pulls hidden states back. It uses an anchor weight of 0.35.")
+    assert triples("The Heron optimizer is fast. It uses an anchor weight of 0.35.") == []
+
+
+def test_resolved_subject_is_named_in_the_claim_and_the_quote_stays_verbatim() -> None:
+    document = paper_of("We use a weight\ndecay of 0.01.")
+    (idea,) = find_ideas(document, PAPER, TOPIC, (), Settings(), None).ideas
+    assert idea.claim == "Drift Gating: We use a weight decay of 0.01."
+    quote = idea.quotes[0]
+    assert document.sections[quote.section].text[quote.start : quote.end] == quote.text == "We use a weight\ndecay of 0.01."
+    assert quote.page == 2
+
+
+def test_every_extracted_idea_says_that_no_analysis_was_made() -> None:
+    (idea,) = find_ideas(paper_of("Drift Gating uses a replay share of 37 percent."), PAPER, TOPIC, (), Settings(), None).ideas
+    assert idea.reader == reader_id(Settings()) == f"extractive/{extractive.EXTRACTIVE_VERSION}"
+    assert "fixed rule" in idea.qwen_change
+    assert "fixed rule" in idea.prediction
+    assert idea.prompt_hash is None
+    assert idea.aliases == ("37%", "37")
+
+
+def test_two_answers_for_one_question_are_both_rejected() -> None:
+    found = find_ideas(
+        paper_of("We use a mini-batch size of 256.", "We use a mini-batch size of 128."), PAPER, TOPIC, (), Settings(), None
+    )
+    assert found.ideas == ()
+    assert [reject.reason for reject in found.rejects] == ["ambiguous", "ambiguous"]
+
+
+def test_repeated_statement_is_one_idea_with_two_quotes() -> None:
+    text = "Drift Gating uses a replay share of 37 percent. The replay share of Drift Gating is 37%."
+    (idea,) = find_ideas(paper_of(text), PAPER, TOPIC, (), Settings(), None).ideas
+    assert len(idea.quotes) == 2
+    assert all(idea.answer in quote.text or "37%" in quote.text for quote in idea.quotes)
+    assert idea.answer in idea.quotes[0].text
+
+
+def test_ideas_beyond_the_limit_are_counted_as_rejects() -> None:
+    text = " ".join(f"Drift Gating uses a {word} rate of 0.{n}." for n, word in enumerate(("decay", "replay", "merge", "mask"), start=1))
+    found = find_ideas(paper_of(text), PAPER, TOPIC, (), Settings(ideas={"max_per_paper": 2}), None)
+    assert len(found.ideas) == 2
+    assert [reject.reason for reject in found.rejects] == ["over_limit", "over_limit"]
+    assert found.counts["ideas"] == 2
+
+
+def test_paper_without_a_named_thing_is_rejected_with_its_reason() -> None:
+    document = paper_of("We use a weight decay of 0.01.", title="On training networks", intro="Networks are hard to train.")
+    found = find_ideas(document, Paper(id="arxiv:1", title="On training networks"), TOPIC, (), Settings(), None)
+    assert found.ideas == ()
+    assert [reject.reason for reject in found.rejects] == ["no_named_subject"]
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "main"),
+    [
+        ("Drift Gating: a study", "Drift Gating is new. We like Drift Gating.", "Drift Gating"),
+        ("Learning to Forget", "We propose a simple schedule called Drift Gating. With it, Drift Gating forgets.", "Drift Gating"),
+        ("Learning to Forget", "This paper introduces DGate, a gate. We show that DGate works.", "DGate"),
+        ("Learning to Forget", "We build on Heron [12]. Here Heron is used, and Heron is fast.", None),
+        ("Learning to Forget", "We compare with BERT (Devlin et al., 2019). We use BERT.", None),
+    ],
+)
+def test_own_name_is_found_and_cited_names_are_not(title: str, text: str, main: str | None) -> None:
+    assert own_names(paper_of(text, title=title, intro="Forgetting matters."), title).main == main
+
+
+def test_sentences_keep_their_place_and_survive_abbreviations() -> None:
+    document = paper_of("As in Fig. 3, e.g. Heron et al. (2090) used 0.5 percent. It was enough!\n\nA new paragraph begins here.")
+    found = [s for s in sentences(document) if s.section == 1]
+    assert [s.text for s in found] == [
+        "As in Fig. 3, e.g. Heron et al. (2090) used 0.5 percent.", "It was enough!", "A new paragraph begins here.",
+    ][:1] + [s.text for s in found if s.text.startswith("A new")]
+    assert all(document.sections[s.section].text[s.start : s.end] == s.text for s in found)
+
+
+# ---------------------------------------------------------------- answers
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("37 percent", {"37%", "37"}),
+        ("48 tokens", {"48"}),
+        ("12,989", {"12989"}),
+        ("1e-5", {"0.00001"}),
+        ("10−6", {"0.000001", "1e-6"}),
+        ("two", {"2"}),
+        ("19", {"nineteen"}),
+        ("Kelpie", set()),
+    ],
+)
+def test_aliases(answer: str, expected: set[str]) -> None:
+    assert expected <= set(aliases(answer))
+    assert answer not in aliases(answer)
+    assert expected or aliases(answer) == ()
+
+
+def test_answers_are_compared_by_value_and_named_by_kind() -> None:
+    assert same_answer("37 percent", "37%")
+    assert same_answer("two", "2")
+    assert not same_answer("37 percent", "41 percent")
+    assert [answer_kind(a) for a in ("37 percent", "two", "Kelpie", "cosine schedule")] == ["number", "number", "name", "phrase"]
+
+
+# -------------------------------------------------------------- grounding
+
+BODY = "The eﬃcient gate keeps “old” facts — mostly. Drift Gating uses a replay\nshare of 37 percent in each of its runs."
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "Drift Gating uses a replay share of 37 percent in each of its runs.",
+        '"drift gating uses  a replay share of 37 percent"',
+        'The efficient gate keeps "old" facts - mostly.',
+    ],
+)
+def test_quote_is_found_whatever_print_changed(quote: str) -> None:
+    document = paper_of(BODY)
+    located = locate(document, quote)
+    assert located is not None
+    assert located.exact
+    assert document.sections[1].text[located.quote.start : located.quote.end] == located.quote.text
+    assert located.quote.section == 1
+
+
+def test_near_miss_snaps_to_the_real_sentence_and_says_so() -> None:
+    document = paper_of(BODY)
+    located = locate(document, "Drift Gating uses the replay share of 37 percent in each of its run.")
+    assert located is not None
+    assert not located.exact
+    assert located.quote.text == "Drift Gating uses a replay\nshare of 37 percent in each of its runs."
+
+
+@pytest.mark.parametrize("quote", ["Drift Gating uses a buffer of nine sequences at the end.", "37 percent", "", "…"])
+def test_invented_or_tiny_quote_is_not_found(quote: str) -> None:
+    assert locate(paper_of(BODY), quote) is None
+
+
+def test_hint_decides_between_equal_sentences() -> None:
+    same = "Drift Gating uses a replay share of 37 percent."
+    located = locate(paper_of(same, same), same, section_hint=2)
+    assert located is not None
+    assert located.quote.section == 2
+
+
+def test_subject_must_stand_as_a_word() -> None:
+    document = paper_of("The adapters are small.")
+    assert mentions(document, "drift  gating")
+    assert not mentions(document, "dapter")
+
+
+# ------------------------------------------------------------------ gates
+
+
+def draft(**changes: object) -> Draft:
+    fields: dict[str, object] = {
+        "claim": "Drift Gating uses a replay share of 37 percent.", "kind": "recipe", "subject": "Drift Gating", "relation": "replay share",
+        "answer": "37 percent", "aliases": (), "qwen_change": "Replay more.", "prediction": "It remembers.",
+        "quote_text": "Drift Gating uses a replay share of 37 percent.", "section": 1, "strength": 1.0,
+    }  # fmt: skip
+    return Draft(**(fields | changes))  # type: ignore[arg-type]
+
+
+def gates(drafts: Sequence[Draft], lessons: Sequence[Lesson] = ()) -> Passed:
+    document = paper_of("Drift Gating uses a replay share of 37 percent. The gate of Drift Gating is closed at first.")
+    return pass_gates(drafts, document, PAPER, TOPIC, "llm/test", lessons, 5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"quote_text": "Drift Gating forgets nothing that was ever learned."}, "quote_not_found"),
+        ({"answer": "38 percent"}, "answer_not_in_quote"),
+        ({"answer": "7 percent"}, "answer_not_in_quote"),
+        ({"subject": "Heron Gating"}, "subject_not_in_paper"),
+        ({"answer": "a replay share of 37 percent in every single run"}, "answer_too_long"),
+        ({"relation": "37 percent replay share"}, "answer_in_question"),
+        ({"relation": " "}, "not_a_claim"),
+        ({"claim": "37 percent."}, "not_a_claim"),
+    ],
+)
+def test_gate_rejects_with_its_reason(changes: dict[str, object], reason: str) -> None:
+    passed = gates([draft(**changes)])
+    assert passed.ideas == ()
+    assert [reject.reason for reject in passed.rejects] == [reason]
+
+
+def test_answer_takes_the_spelling_of_the_quote() -> None:
+    (idea,) = gates([draft(answer="37%")]).ideas
+    assert idea.answer == "37 percent"
+    assert "37%" in idea.aliases
+
+
+def lesson(idea: str, **changes: object) -> Lesson:
+    fields: dict[str, object] = {
+        "id": "l1", "topic": TOPIC.name, "paper": PAPER.key, "idea": idea, "verdict": "v1", "kind": "ALREADY_KNOWN",
+        "text": "The base knew it.", "advice": "skip", "evidence": (), "created": datetime(2099, 1, 1, tzinfo=UTC),
+    }  # fmt: skip
+    return Lesson.model_validate(fields | changes)
+
+
+def test_lesson_keeps_the_same_idea_out_until_it_is_refuted() -> None:
+    (idea,) = gates([draft()]).ideas
+    assert [r.reason for r in gates([draft()], [lesson(idea.id)]).rejects] == ["lesson_avoid"]
+    assert gates([draft()], [lesson(idea.id, refuted_by="l2")]).ideas == (idea,)
+    assert gates([draft()], [lesson("another")]).ideas == (idea,)
+    assert gates([draft()], [lesson(idea.id, kind="ABSORBED_DEEP", advice="do")]).ideas == (idea,)
+
+
+def test_key_changes_with_what_decides_and_with_nothing_else() -> None:
+    llm = Settings(llm={"provider": "openai", "model": "m"})
+    base = ideas_key("hash", PAPER, TOPIC, (), Settings())
+    assert base == ideas_key("hash", PAPER.model_copy(update={"pdf_url": "http://127.0.0.1:1/x"}), TOPIC, (), Settings())
+    assert base.startswith("arxiv-9901.99999v1-")
+    others = {
+        ideas_key("other", PAPER, TOPIC, (), Settings()),
+        ideas_key("hash", PAPER, TOPIC, (lesson("x"),), Settings()),
+        ideas_key("hash", PAPER, TOPIC, (), Settings(ideas={"max_per_paper": 3})),
+        ideas_key("hash", PAPER, TOPIC, (), llm),
+        ideas_key("hash", PAPER, TOPIC.model_copy(update={"angle": "odd"}), (), llm),
+        ideas_key("hash", PAPER, TOPIC, (lesson("x", paper="arxiv:2v1", kind="PARTIAL", advice="do"),), llm),
+    }
+    assert len(others | {base}) == 7
+    assert base == ideas_key("hash", PAPER, TOPIC, (lesson("x", paper="arxiv:2v1"),), Settings())
+
+
+def test_llm_without_client_is_an_error() -> None:
+    with pytest.raises(SettingsError):
+        find_ideas(paper_of(BODY), PAPER, TOPIC, (), Settings(llm={"provider": "openai"}), None)
