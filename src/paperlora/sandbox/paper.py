@@ -78,6 +78,8 @@ class SandboxPaper:
     licence: str = "http://creativecommons.org/licenses/by/4.0/"
     s2_id: str = ""
     """40 hex digits; empty where Semantic Scholar does not have the paper."""
+    s2_abstract: bool = True
+    """Semantic Scholar may show the abstract; where a publisher objects it is null there."""
     doi: str = ""
     withdrawn: bool = False
     hidden_text: str = ""
@@ -112,7 +114,7 @@ def day(text: str) -> datetime:
 def write(
     *, title: str, technique: str, authors: str, affiliation: str, abstract: str, body: str, references: str,
     published: str, updated: str | None = None, arxiv_id: str = "", version: int = 1, comment: str = "", s2_id: str = "",
-    doi: str = "", categories: tuple[str, ...] = ("cs.LG", "cs.CL"), hidden_text: str = "", broken: bool = False,
+    s2_abstract: bool = True, doi: str = "", categories: tuple[str, ...] = ("cs.LG", "cs.CL"), hidden_text: str = "", broken: bool = False,
     ligatures: bool = False,
 ) -> SandboxPaper:  # fmt: skip
     """A paper out of its markup.
@@ -129,7 +131,8 @@ def write(
         title=title, technique=technique, authors=tuple(name.strip() for name in authors.split(",")),
         affiliation=affiliation, abstract=plain_abstract, sections=sections, facts=(*abstract_facts, *body_facts),
         references=tuple(line.strip() for line in references.strip().splitlines()), published=day(published),
-        updated=day(updated or published), arxiv_id=arxiv_id, version=version, comment=comment, s2_id=s2_id, doi=doi,
+        updated=day(updated or published), arxiv_id=arxiv_id, version=version, comment=comment, s2_id=s2_id,
+        s2_abstract=s2_abstract, doi=doi,
         categories=categories, hidden_text=hidden_text, broken=broken, ligatures=ligatures,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ COPPER_SIEVE = write(
     published="2099-01-09",
     comment="10 pages, 1 table",
     s2_id="4e8b66f1d20ac0587f93ce8862e0b591f73a2414",
+    s2_abstract=False,
     abstract="""
     Most instruction data teach a language model nothing that it does not know. Copper Sieve finds the useful part by
     asking two very small models of different families: an example on which they disagree is worth keeping. The sieve

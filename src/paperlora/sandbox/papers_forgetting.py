@@ -139,7 +139,7 @@ LANTERN_ANCHORING = write(
     published="2099-01-06",
     comment="8 pages, accepted at the Workshop on Memory and Models",
     s2_id="2c9e10b7d4586f3a7708ce9164ab35d20f7be212",
-    doi="10.48550/arXiv.9901.00012",
+    doi="10.5555/lantern.2099.0106",
     ligatures=True,
     abstract="""
     Teaching a language model a handful of new facts disturbs many old ones. We propose Lantern Anchoring, which selects

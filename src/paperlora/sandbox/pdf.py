@@ -170,9 +170,7 @@ def _body(paper: SandboxPaper, faces: Faces) -> Iterator[Flowable]:
         "prose", fontName=faces.roman, fontSize=size, leading=13, alignment=TA_JUSTIFY, spaceAfter=5,
         embeddedHyphenation=1,
     )  # fmt: skip
-    abstract = ParagraphStyle(
-        "abstract", prose, leftIndent=10, rightIndent=10, fontSize=prose.fontSize - 0.5, leading=11.5
-    )
+    abstract = ParagraphStyle("abstract", prose, leftIndent=10, rightIndent=10, fontSize=size - 0.5, leading=11.5)
     yield Paragraph("Abstract", ParagraphStyle("label", prose, fontName=faces.bold, alignment=TA_CENTER))
     yield Paragraph(_prose(paper, paper.abstract), abstract)
     if paper.hidden_text:

@@ -1,0 +1,141 @@
+"""What the sandbox serves: its own papers, or a person's folder of PDFs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from paperlora.sandbox.corpus import PAPERS
+from paperlora.sandbox.paper import Fact, SandboxPaper
+from paperlora.sandbox.pdf import render
+from paperlora.sandbox.search import Score, searchable, stamp
+
+ARXIV_ID = re.compile(r"(?P<id>\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v(?P<version>[1-9]\d*))?")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One version of one paper as the sources list it."""
+
+    title: str
+    abstract: str
+    authors: tuple[str, ...]
+    published: datetime
+    """Time of the first version."""
+    updated: datetime
+    """Time of this version."""
+    pdf: SandboxPaper | Path
+    """What its PDF is made from, or where it lies."""
+    arxiv_id: str = ""
+    """Without version; empty where only Semantic Scholar has it."""
+    version: int = 1
+    categories: tuple[str, ...] = ("cs.LG",)
+    comment: str = ""
+    licence: str = ""
+    """URL of the licence; empty when unknown."""
+    doi: str = ""
+    s2_id: str = ""
+    s2_abstract: bool = True
+    withdrawn: bool = False
+    keywords: str = ""
+    """Further text that a query may match."""
+
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """Searchable text by field name."""
+        texts = {
+            "ti": self.title,
+            "abs": self.abstract,
+            "au": " ".join(self.authors),
+            "co": self.comment,
+            "jr": "",
+            "rn": "",
+        }
+        fields = {name: searchable(text) for name, text in texts.items()}
+        fields["all"] = searchable(" ".join([*texts.values(), *self.categories, self.keywords]))
+        fields["id"] = searchable(self.arxiv_id)
+        fields["cat"] = " ".join(self.categories).lower()
+        return {**fields, "submittedDate": stamp(self.published), "lastUpdatedDate": stamp(self.updated)}
+
+    def pdf_bytes(self) -> bytes:
+        """The PDF, rendered or read."""
+        return self.pdf.read_bytes() if isinstance(self.pdf, Path) else render(self.pdf)
+
+
+class Library:
+    """All versions of all papers, with the look-ups that the sources need."""
+
+    def __init__(self, entries: Iterable[Entry], facts: Iterable[Fact] = ()) -> None:
+        self.entries = tuple(entries)
+        self.facts = tuple(facts)
+
+    @property
+    def newest(self) -> Iterator[Entry]:
+        """The newest version of every paper, in the order of the library."""
+        best: dict[str, Entry] = {}
+        for entry in self.entries:
+            name = entry.arxiv_id or entry.s2_id
+            if name not in best or best[name].version < entry.version:
+                best[name] = entry
+        return iter(best.values())
+
+    def search(self, score: Score, *, source: str) -> list[Entry]:
+        """Newest versions that match, best first. ``source``: arxiv or semantic_scholar."""
+        known = [entry for entry in self.newest if (entry.arxiv_id if source == "arxiv" else entry.s2_id)]
+        scored = [(score(entry.fields), entry) for entry in known]
+        return [entry for value, entry in sorted(scored, key=lambda pair: -pair[0]) if value > 0]
+
+    def by_arxiv_id(self, arxiv_id: str, version: int | None = None) -> Entry | None:
+        """That version, or the newest where none is named."""
+        found = [e for e in self.entries if e.arxiv_id == arxiv_id and version in (None, e.version)]
+        return max(found, key=lambda entry: entry.version, default=None)
+
+    def by_scholar_id(self, identifier: str) -> Entry | None:
+        """The newest version by any id that Semantic Scholar takes: its own, ``ARXIV:``, ``DOI:``, ``CorpusId:`` or a bare DOI."""
+        prefix, colon, rest = identifier.partition(":")
+        for entry in self.newest:
+            names = {
+                "": entry.s2_id,
+                "arxiv": entry.arxiv_id,
+                "doi": scholar_doi(entry),
+                "corpusid": str(corpus_id(entry)),
+            }
+            bare = identifier in (entry.s2_id, scholar_doi(entry))
+            if entry.s2_id and identifier and (bare or (colon and rest and names.get(prefix.lower()) == rest)):
+                return entry
+        return None
+
+
+def corpus_id(entry: Entry) -> int:
+    """Semantic Scholar's running number of a paper."""
+    return int(entry.s2_id[:7], 16) if entry.s2_id else 0
+
+
+def scholar_doi(entry: Entry) -> str:
+    """The DOI that Semantic Scholar shows: the publisher's, else the one arXiv registers for every paper."""
+    return entry.doi or (f"10.48550/arXiv.{entry.arxiv_id}" if entry.arxiv_id else "")
+
+
+def sandbox_library() -> Library:
+    """The invented papers, with the facts that are planted in them."""
+    entries = [_entry(paper) for paper in PAPERS]
+    return Library(entries, [fact for paper in PAPERS for fact in paper.facts])
+
+
+def _entry(paper: SandboxPaper) -> Entry:
+    return Entry(
+        title=paper.title, abstract=paper.abstract, authors=paper.authors, published=paper.published,
+        updated=paper.updated, pdf=paper, arxiv_id=paper.arxiv_id, version=paper.version, categories=paper.categories,
+        comment=paper.comment, licence=paper.licence, doi=paper.doi, s2_id=paper.s2_id, s2_abstract=paper.s2_abstract,
+        withdrawn=paper.withdrawn, keywords=paper.technique,
+    )  # fmt: skip
+
+
+def moment_from(text: str) -> datetime:
+    """An ISO date or time; UTC where it names no zone."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,169 @@
+"""The sandbox as a server: an offline arXiv, Semantic Scholar and LLM endpoint on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+from paperlora.errors import SettingsError, StackError
+from paperlora.sandbox.chat_api import Script
+from paperlora.sandbox.folder import folder_library
+from paperlora.sandbox.library import Library, sandbox_library
+from paperlora.sandbox.service import Seen, Service
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+class Sandbox:
+    """A running sandbox, as a context manager.
+
+    Args:
+        papers: a folder of PDFs to serve instead of the invented papers.
+        port: 0 for any free one.
+        scholar_page_size: papers a page of Semantic Scholar's bulk search.
+
+    Raises:
+        SettingsError: the folder holds no PDF, or (on entering) the port is taken.
+    """
+
+    def __init__(
+        self, papers: Path | None = None, port: int = 0, host: str = "127.0.0.1", *, scholar_page_size: int = 1000
+    ) -> None:
+        self._address = (host, port)
+        self._service = Service(_library(papers), scholar_page_size)
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        listener = _listen(*self._address)
+        self._address = (self._address[0], listener.getsockname()[1])
+        self._server = uvicorn.Server(_config(self._service))
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="sandbox", daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise StackError("The sandbox did not start.", "See the error above; another port may help.")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None and self._thread is not None
+        self._service.close()
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS)
+
+    @property
+    def url(self) -> str:
+        """Address of the server, without a slash at the end."""
+        return f"http://{self._address[0]}:{self._address[1]}"
+
+    @property
+    def arxiv_url(self) -> str:
+        """For PAPERLORA_ARXIV__URL."""
+        return f"{self.url}/api/query"
+
+    @property
+    def semantic_scholar_url(self) -> str:
+        """For PAPERLORA_SEMANTIC_SCHOLAR__URL."""
+        return f"{self.url}/graph/v1"
+
+    @property
+    def llm_url(self) -> str:
+        """For PAPERLORA_LLM__BASE_URL."""
+        return f"{self.url}/v1"
+
+    @property
+    def library(self) -> Library:
+        """What it serves."""
+        return self._service.library
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Requests by route, spoiled ones included, and the tokens of the LLM route."""
+        return self._service.counts
+
+    @property
+    def requests(self) -> list[Seen]:
+        """Every request in order."""
+        return self._service.requests
+
+    def fault(self, route: str, kind: str, times: int | None = None, after: int = 0, **options: Any) -> None:
+        """Switch a fault on; :data:`paperlora.sandbox.faults.KINDS` lists kinds and options.
+
+        Args:
+            times: requests to spoil; None for all until :meth:`heal`.
+            after: requests to let pass first.
+
+        Raises:
+            ValueError: no such route, kind or option.
+        """
+        self._service.faults.add(route, kind, times, after, options)
+
+    def heal(self) -> None:
+        """Switch all faults off."""
+        self._service.faults.clear()
+
+    def script_llm(self, answer: Script | None) -> None:
+        """Let a function answer in place of the oracle: it gets the request, and gives the message's text, a JSON object
+        as its content, or (with ``choices``) the whole body. None brings the oracle back."""
+        self._service.script = answer
+
+
+def serve(papers: Path | None, host: str, port: int) -> None:
+    """Serve until Ctrl+C.
+
+    Raises:
+        SettingsError: the folder holds no PDF, or the port is taken.
+    """
+    service = Service(_library(papers))
+    listener = _listen(host, port)
+    print(_welcome(service.library, f"http://{host}:{listener.getsockname()[1]}"), flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(_config(service)).run([listener])
+
+
+def _library(papers: Path | None) -> Library:
+    return sandbox_library() if papers is None else folder_library(papers)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"The sandbox can't listen on {host}:{port}: {error.strerror}.", "Choose another --port."
+        ) from error
+    return listener
+
+
+def _config(service: Service) -> uvicorn.Config:
+    # h11 closes the connection where fewer bytes come than Content-Length says: that is how a cut-off download looks.
+    return uvicorn.Config(
+        service.app(), http="h11", ws="none", lifespan="off", log_level="critical", access_log=False,
+        timeout_graceful_shutdown=1,
+    )  # fmt: skip
+
+
+def _welcome(library: Library, url: str) -> str:
+    return "\n".join([
+        f"{sum(1 for _ in library.newest)} papers at {url}. To use them:",
+        f"  export PAPERLORA_ARXIV__URL={url}/api/query",
+        f"  export PAPERLORA_SEMANTIC_SCHOLAR__URL={url}/graph/v1",
+        f"  export PAPERLORA_LLM__PROVIDER=openai PAPERLORA_LLM__BASE_URL={url}/v1 PAPERLORA_LLM__MODEL=sandbox-oracle",
+        f"Counts: {url}/sandbox/counts. Faults: POST and DELETE {url}/sandbox/faults. Ctrl+C ends it.",
+    ])  # fmt: skip
