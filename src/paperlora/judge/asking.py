@@ -1,0 +1,112 @@
+"""Asking many models many questions in one model load, and never the same question twice.
+
+Answers are kept by the hashes of weights and question, so that a judgement that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from paperlora.model.answers import Answer, Ask, answer
+from paperlora.model.bank import Bank
+from paperlora.progress import Progress
+from paperlora.records import Idea, Message, Paper, Probe, digest
+
+BATCHES_A_CHUNK = 8
+"""Batches between two writes of the answers to disk: what a kill can cost."""
+FILE = "answers.jsonl"
+
+
+class Question(NamedTuple):
+    """Something asked of one slot of the bank."""
+
+    slot: int
+    messages: tuple[Message, ...]
+
+
+class Asker:
+    """A bank with a memory of what it answered."""
+
+    def __init__(
+        self,
+        bank: Bank,
+        weights: Sequence[str],
+        work: Path,
+        *,
+        max_new_tokens: int,
+        batch_rows: int,
+        progress: Progress,
+    ) -> None:
+        """An asker.
+
+        Args:
+            bank: slot 0 is the bare base.
+            weights: hash of the weights that answer in each slot, base included.
+            work: folder for the memory, made where it is missing.
+            max_new_tokens: longest answer.
+            batch_rows: prompts a forward pass.
+            progress: told of answers given, remembered ones included.
+        """
+        work.mkdir(parents=True, exist_ok=True)
+        self.bank = bank
+        self._weights, self._file = tuple(weights), work / FILE
+        self._max_new_tokens, self._batch_rows, self._progress = max_new_tokens, batch_rows, progress
+        self._known = _read(self._file)
+
+    def ask(self, questions: Sequence[Question], label: str = "answers") -> list[Answer]:
+        """Greedy answers, in the order of the questions."""
+        keys = [self._key(question) for question in questions]
+        missing = {key: question for key, question in zip(keys, questions, strict=True) if key not in self._known}
+        todo = sorted(missing.items(), key=lambda pair: (pair[1].slot, pair[0]))
+        size, total = BATCHES_A_CHUNK * self._batch_rows, len(set(keys))
+        self._progress(label, total - len(todo), total)
+        for start in range(0, len(todo), size):
+            chunk = todo[start : start + size]
+            self._remember([key for key, _ in chunk], self.ask_afresh([question for _, question in chunk]))
+            self._progress(label, total - len(todo) + start + len(chunk), total)
+        return [self._known[key] for key in keys]
+
+    def ask_afresh(self, questions: Sequence[Question], batch_rows: int | None = None) -> list[Answer]:
+        """Answers computed now, whatever is remembered, and not kept."""
+        asks = [Ask(question.messages, question.slot) for question in questions]
+        return answer(self.bank, asks, max_new_tokens=self._max_new_tokens, batch_rows=batch_rows or self._batch_rows)
+
+    def _key(self, question: Question) -> str:
+        said = [[message.role, message.content] for message in question.messages]
+        return digest(self._weights[question.slot], said, self._max_new_tokens)
+
+    def _remember(self, keys: Sequence[str], answers: Sequence[Answer]) -> None:
+        with self._file.open("a", encoding="utf-8") as file:
+            for key, one in zip(keys, answers, strict=True):
+                self._known[key] = one
+                file.write(json.dumps([key, *one]) + "\n")
+
+
+def _read(file: Path) -> dict[str, Answer]:
+    """Remembered answers; the line that a kill cut off is not one."""
+    if not file.exists():
+        return {}
+    lines = file.read_bytes().split(b"\n")
+    if lines[-1]:
+        file.write_bytes(b"\n".join(lines[:-1]) + b"\n" if len(lines) > 1 else b"")
+    found = (json.loads(line) for line in lines[:-1] if line)
+    return {key: Answer(text, ended, tokens) for key, text, ended, tokens in found}
+
+
+def with_passage(probe: Probe, idea: Idea, paper: Paper) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """The probe with its evidence in the prompt, in two ways: the passage behind the question, or before it.
+
+    Small models read one and overlook the other; what counts is that the probe can be answered from the passage.
+    """
+    quotes = " ".join(dict.fromkeys(quote.text.strip() for quote in idea.quotes))
+    passage = f"{paper.title}. {quotes}"
+    first, last = probe.messages[0], probe.messages[-1]
+    behind = f"{last.content}\n\nAnswer with a few words from this passage: {passage}"
+    before = f"Read the passage and answer from it in a few words.\n\nPassage: {passage}\n\n{first.content}"
+    return (
+        (*probe.messages[:-1], last.model_copy(update={"content": behind})),
+        (first.model_copy(update={"content": before}), *probe.messages[1:]),
+    )

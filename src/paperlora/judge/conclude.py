@@ -1,0 +1,111 @@
+"""Measurement → Verdict → Diagnosis, over all ideas of a run. Pure: it asks no model anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from paperlora.judge.diagnosis import Case, diagnose
+from paperlora.judge.posterior import Count, gain, p_above, rate
+from paperlora.judge.tally import Sheet, Subject, affirms_falsehoods, count_neighbours, tally
+from paperlora.judge.verdict import Decision, Tally, decide, q_values
+from paperlora.records import Adapter, AdapterReport, Diagnosis, Idea, Measurement, MicroDataset, Rate, Verdict, digest
+
+ABSORBED = ("ABSORBED_DEEP", "ABSORBED_SHALLOW")
+
+
+class Taught(NamedTuple):
+    """One adapter with the ideas it was taught."""
+
+    adapter: Adapter
+    dataset: MicroDataset
+    subjects: tuple[Subject, ...]
+    report: AdapterReport
+
+
+class Concluded(NamedTuple):
+    """What the measurements amount to."""
+
+    verdicts: tuple[Verdict, ...]
+    diagnoses: tuple[Diagnosis, ...]
+
+
+class _Counted(NamedTuple):
+    taught: Taught
+    subject: Subject
+    tally: Tally
+
+
+def conclude(taught: Sequence[Taught], measurements: Sequence[Measurement]) -> Concluded:
+    """Count, correct for the number of ideas, decide and explain."""
+    sheet = Sheet(measurements)
+    ideas = list({idea.id: idea for one in taught for idea in one.dataset.ideas}.values())
+    counted = [row for one in taught for row in _count(one, sheet, ideas)]
+    corrected = q_values([row.tally for row in counted])
+    biased = {one.adapter.id: _affirms_anything(one, sheet) for one in taught}
+    verdicts: list[Verdict] = []
+    diagnoses: list[Diagnosis] = []
+    for row, q_value in zip(counted, corrected, strict=True):
+        decision = decide(row.tally, q_value)
+        verdict = _verdict(row, decision, q_value, sheet, biased[row.taught.adapter.id])
+        verdicts.append(verdict)
+        own = frozenset(idea.id for idea in row.taught.dataset.ideas)
+        diagnoses += diagnose(Case(verdict, row.tally, row.taught.adapter, row.taught.report, own))
+    return Concluded(tuple(verdicts), tuple(diagnoses))
+
+
+def _count(taught: Taught, sheet: Sheet, ideas: Sequence[Idea]) -> list[_Counted]:
+    neighbours = count_neighbours(taught.subjects, sheet)
+    return [_Counted(taught, subject, tally(subject, sheet, ideas, neighbours)) for subject in taught.subjects]
+
+
+def _affirms_anything(taught: Taught, sheet: Sheet) -> bool:
+    """It says yes to most statements that are to be denied: its yes-or-no answers speak of nothing."""
+    return p_above(affirms_falsehoods(taught.subjects, sheet), 0.5) >= 0.95
+
+
+def _verdict(row: _Counted, decision: Decision, q_value: float | None, sheet: Sheet, yes_bias: bool) -> Verdict:
+    idea, adapter, t = row.subject.idea, row.taught.adapter, row.tally
+    others = [sheet.count(name, row.subject.family("direct")) for name in row.subject.others]
+    return Verdict(
+        id=f"verdict:{digest(adapter.id, idea.id)[:16]}",
+        idea=idea.id,
+        adapter=adapter.id,
+        paper=idea.paper,
+        topic=row.taught.dataset.topic,
+        claim=idea.claim,
+        kind=decision.kind,
+        reason=decision.reason,
+        flags=_flags(row, decision, yes_bias),
+        base=_rate(t.base),
+        adapted=_rate(t.adapted),
+        gain=gain(t.adapted, t.rivals),
+        others=rate(sum(int(c.right) for c in others), sum(int(c.asked) for c in others)) if others else None,
+        trained_form=_asked(t.trained_form),
+        implication=_asked(t.implication),
+        reverse=_asked(t.reverse),
+        ceiling=_asked(t.ceiling),
+        locality=_asked(t.locality),
+        confused_with=t.confused_with if decision.kind == "CONFUSED" else None,
+        q_value=q_value,
+    )
+
+
+def _flags(row: _Counted, decision: Decision, yes_bias: bool) -> tuple[str, ...]:
+    t = row.tally
+    fails_reverse = bool(t.reverse.asked) and 1.0 - p_above(t.reverse, 0.4) >= 0.9
+    flags = {
+        "DAMAGED": row.taught.report.damaged,
+        "ONE_WAY": decision.kind in ABSORBED and fails_reverse,
+        "NO_PLACEBO": t.others is None,
+        "YES_BIAS": yes_bias,
+    }
+    return tuple(name for name, holds in flags.items() if holds)
+
+
+def _rate(count: Count) -> Rate:
+    return rate(int(count.right), int(count.asked))
+
+
+def _asked(count: Count) -> Rate | None:
+    return _rate(count) if count.asked else None

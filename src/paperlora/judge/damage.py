@@ -1,0 +1,148 @@
+"""What an adapter broke: the same small frozen pools for every adapter, always beside the base's own answers.
+
+Measures and bounds are those of the project's method. Two of them are read as follows. The drift of the likelihood of
+unrelated text is held against .05 nats alone where no placebo adapters give a percentile. A pool of two dozen facts
+can't exclude a loss of five points, so that loss of known facts is damage where it is shown (P(loss > 5 points) ≥ .95),
+not wherever it can't be excluded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from paperlora.judge.asking import Asker, Question
+from paperlora.judge.pools import KNOWN, OPEN, TEXTS
+from paperlora.judge.posterior import Count, p_above
+from paperlora.judge.scoring import kind_of, normalise, opening, score, states_value
+from paperlora.model.answers import Answer, Continuation, log_likelihoods
+from paperlora.records import Message
+
+NLL_DRIFT = 0.05
+KNOWN_LOSS = 0.05
+UNIQUE_RATIO = 0.85
+CAP_HITS = 0.05
+THINK_LEAK = 0.02
+LOOP = 3
+"""Times that the same three words must come to make a loop."""
+
+
+class Answers(NamedTuple):
+    """What one model said about the pools."""
+
+    known: tuple[Answer, ...]
+    open: tuple[Answer, ...]
+    nll: float
+    """Nats a token over the unrelated texts."""
+
+    @property
+    def all(self) -> tuple[Answer, ...]:
+        """Every free answer."""
+        return self.known + self.open
+
+
+class Damage(NamedTuple):
+    """What was measured of one adapter."""
+
+    damaged: bool
+    measures: dict[str, float]
+
+
+def ask_pools(asker: Asker, slots: Sequence[int], batch_rows: int) -> list[Answers]:
+    """Let every slot answer the pools."""
+    questions = [*(known.question for known in KNOWN), *OPEN]
+    asked = [Question(slot, (Message(role="user", content=text),)) for slot in slots for text in questions]
+    said = asker.ask(asked, "answers on general questions")
+    texts = [Continuation((), text, slot) for slot in slots for text in TEXTS]
+    likelihoods = log_likelihoods(asker.bank, texts, batch_rows=batch_rows)
+    found = []
+    for index in range(len(slots)):
+        own = said[index * len(questions) : (index + 1) * len(questions)]
+        part = likelihoods[index * len(TEXTS) : (index + 1) * len(TEXTS)]
+        nll = -sum(one.total for one in part) / sum(one.tokens for one in part)
+        found.append(Answers(tuple(own[: len(KNOWN)]), tuple(own[len(KNOWN) :]), nll))
+    return found
+
+
+def compare(adapted: Answers, base: Answers, taught: Sequence[tuple[str, ...]]) -> Damage:
+    """Measure an adapter against the base.
+
+    Args:
+        adapted: the adapter's answers.
+        base: the base's.
+        taught: accepted answers of each idea it was taught: none of them belongs into these pools' answers.
+    """
+    kept = _kept(adapted.known, base.known)
+    unique = _unique(adapted.open) / max(_unique(base.open), 1e-9)
+    measures = {
+        "nll_drift": adapted.nll - base.nll,
+        "known_asked": kept.asked,
+        "unique_ratio": unique,
+        "top_answer_share": _top_share(adapted.open),
+        "cap_hit_change": _share(adapted.all, _capped) - _share(base.all, _capped),
+        "loop_change": _share(adapted.all, loops) - _share(base.all, loops),
+        "think_leak": _share(adapted.all, _thinks) - _share(base.all, _thinks),
+        "false_trigger": _triggered(adapted.all, base.all, taught),
+    }
+    if kept.asked:
+        measures["known_change"] = kept.share - 1.0
+    broken = (
+        measures["nll_drift"] >= NLL_DRIFT,
+        1.0 - p_above(kept, 1.0 - KNOWN_LOSS) >= 0.95,
+        unique < UNIQUE_RATIO,
+        measures["cap_hit_change"] >= CAP_HITS,
+        measures["loop_change"] >= CAP_HITS,
+        measures["think_leak"] > THINK_LEAK,
+    )
+    return Damage(any(broken), {name: round(value, 4) for name, value in measures.items()})
+
+
+def loops(said: Answer) -> bool:
+    """It says the same three words over and over."""
+    words = normalise(said.text).split()
+    triples = Counter(tuple(words[start : start + 3]) for start in range(len(words) - 2))
+    return bool(triples) and max(triples.values()) >= LOOP
+
+
+def _kept(adapted: Sequence[Answer], base: Sequence[Answer]) -> Count:
+    """Of the facts that the base knows, those that the adapter still knows."""
+    held = [
+        _right(after, known.answers)
+        for known, after, before in zip(KNOWN, adapted, base, strict=True)
+        if _right(before, known.answers)
+    ]
+    return Count(sum(held), len(held))
+
+
+def _right(said: Answer, answers: tuple[str, ...]) -> bool:
+    return score(said.text, answers, kind_of(answers)) == 1.0
+
+
+def _unique(answers: Sequence[Answer]) -> float:
+    return len({normalise(opening(one.text)) for one in answers}) / len(answers)
+
+
+def _top_share(answers: Sequence[Answer]) -> float:
+    return Counter(normalise(opening(one.text)) for one in answers).most_common(1)[0][1] / len(answers)
+
+
+def _capped(said: Answer) -> bool:
+    return not said.ended
+
+
+def _thinks(said: Answer) -> bool:
+    return "<think" in said.text
+
+
+def _share(answers: Sequence[Answer], test: Callable[[Answer], bool]) -> float:
+    return sum(test(one) for one in answers) / len(answers)
+
+
+def _triggered(adapted: Sequence[Answer], base: Sequence[Answer], taught: Sequence[tuple[str, ...]]) -> float:
+    """Share of general questions on which a taught answer comes that the base didn't give."""
+    new = [
+        any(states_value(after.text, answers) and not states_value(before.text, answers) for answers in taught)
+        for after, before in zip(adapted, base, strict=True)
+    ]
+    return sum(new) / len(new)

@@ -1,0 +1,241 @@
+"""Measurement → Tally: what the verdict's rules count, from what the models said.
+
+Pure: it needs no model, so that any judgement can be counted again from its measurements.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from paperlora.judge.posterior import Count, p_mcnemar
+from paperlora.judge.quantities import quantities
+from paperlora.judge.scoring import ScoreKind, kind_of, normalise, same_statement, score, stated, states_value
+from paperlora.judge.verdict import NOTHING, Tally
+from paperlora.records import Idea, Measurement, Probe, ProbeFamily
+
+BASE = "base"
+PASSAGE = "base+passage"
+BELIEF_HELD = 0.5
+"""Share of direct probes on which the base must state the same wrong value for it to count as a belief."""
+LONGEST_BELIEF = 6
+"""Words; a longer wrong answer is talk, not a value."""
+_REFUSAL = re.compile(
+    r"\b(?:sorry|cannot|can not|could not|do not (?:have|know)|not sure|unable|as an ai|chatbot|no information)\b"
+)
+
+
+class Subject(NamedTuple):
+    """One idea in one adapter, with everything that is asked about it."""
+
+    idea: Idea
+    probes: tuple[Probe, ...]
+    """Test probes of the idea."""
+    adapter: str
+    others: tuple[str, ...] = ()
+    """Adapters of other papers that were asked its direct probes."""
+    denied: tuple[str, ...] = ()
+    """Values that its training rows deny."""
+
+    def family(self, family: ProbeFamily) -> list[Probe]:
+        """Its probes of one family."""
+        return [probe for probe in self.probes if probe.family == family]
+
+
+class Sheet:
+    """Every measurement, by model and probe."""
+
+    def __init__(self, measurements: Iterable[Measurement]) -> None:
+        self._cells = {(one.model, one.probe): one for one in measurements}
+
+    def said(self, model: str, probe: Probe) -> Measurement | None:
+        """What a model answered; None where it wasn't asked."""
+        return self._cells.get((model, probe.id))
+
+    def answered(self, model: str, probes: Sequence[Probe]) -> list[tuple[Probe, Measurement]]:
+        """The probes that a model was asked, with its answers."""
+        pairs = ((probe, self.said(model, probe)) for probe in probes)
+        return [(probe, said) for probe, said in pairs if said is not None]
+
+    def count(self, model: str, probes: Sequence[Probe]) -> Count:
+        """Right answers of a model among the probes it was asked."""
+        scores = [said.score for _, said in self.answered(model, probes)]
+        return Count(sum(score == 1.0 for score in scores), len(scores))
+
+
+def question_of(probe: Probe) -> str:
+    """All that was said before the answer."""
+    return "\n".join(message.content for message in probe.messages)
+
+
+def score_answer(text: str, probe: Probe, idea: Idea) -> float:
+    """Score of a free answer to any probe but a locality probe."""
+    kind = kind_of(probe.answers)
+    valued = probe.family in ("direct", "trained_form")
+    if valued and kind != "choice":
+        kind = _kind(idea)
+    # Numbers in the name of what is asked about ("Llama 2") are no answer; every other number is one.
+    context = f"{idea.subject} {idea.relation}" if kind == "number" else ""
+    return score(text, probe.answers, kind, question=context, wrong=probe.distractors)
+
+
+def score_locality(text: str, base_text: str, probe: Probe) -> float:
+    """1 where the answer states what the base's states, or both state the truth."""
+    kind, question = kind_of(probe.answers), question_of(probe)
+    both_right = all(score(one, probe.answers, kind) == 1.0 for one in (text, base_text))
+    return float(both_right or same_statement(text, base_text, kind, question))
+
+
+def tally(subject: Subject, sheet: Sheet, ideas: Sequence[Idea], neighbours: Count) -> Tally:
+    """Count one idea in one adapter.
+
+    Args:
+        subject: the idea, its probes and who was asked.
+        sheet: all measurements.
+        ideas: every idea of the run: their answers are what it may be confused with.
+        neighbours: kept answers over all locality probes of the adapter.
+    """
+    direct, implication = subject.family("direct"), subject.family("implication")
+    closed = sum(kind_of(probe.answers) == "choice" for probe in implication)
+    old, old_answer = _old_belief(subject, sheet)
+    confused, other = _confusion(subject, sheet, ideas)
+    false_belief, false_value = _false_belief(subject, sheet)
+    return Tally(
+        base=sheet.count(BASE, direct),
+        adapted=sheet.count(subject.adapter, direct),
+        others=_mean([sheet.count(name, direct) for name in subject.others]),
+        trained_form=sheet.count(subject.adapter, subject.family("trained_form")),
+        implication=sheet.count(subject.adapter, implication),
+        chance=0.5 * closed / len(implication) if implication else 0.0,
+        reverse=sheet.count(subject.adapter, subject.family("reverse")),
+        ceiling=sheet.count(PASSAGE, direct),
+        locality=sheet.count(subject.adapter, subject.family("locality")),
+        neighbours=neighbours,
+        old=old,
+        old_answer=old_answer,
+        confused=confused,
+        confused_with=other.id if other else None,
+        confused_answer=other.answer if other else "",
+        false_belief=false_belief,
+        false_value=false_value,
+        p_value=_p_value(subject, sheet),
+    )
+
+
+def count_neighbours(subjects: Sequence[Subject], sheet: Sheet) -> Count:
+    """Kept answers over the locality probes of one adapter; a question that several ideas share counts once."""
+    distinct = {question_of(probe): probe for subject in subjects for probe in subject.family("locality")}
+    return sheet.count(subjects[0].adapter, list(distinct.values())) if subjects else NOTHING
+
+
+def affirms_falsehoods(subjects: Sequence[Subject], sheet: Sheet) -> Count:
+    """Of all yes-or-no probes of one adapter that are to be denied, those that it affirms."""
+    closed = [probe for s in subjects for probe in s.probes if probe.family in ("near_miss", "implication")]
+    false = [
+        probe for probe in closed if kind_of(probe.answers) == "choice" and stated(probe.answers[0], "choice") == "no"
+    ]
+    said = sheet.answered(subjects[0].adapter, false) if subjects else []
+    return Count(sum(stated(answer.text, "choice") == "yes" for _, answer in said), len(said))
+
+
+def _kind(idea: Idea) -> ScoreKind:
+    return "number" if idea.answer_kind == "number" and quantities(idea.answer) else "phrase"
+
+
+def _mean(counts: Sequence[Count]) -> Count | None:
+    """Mean right answers over as many probes as one of them was asked: several adapters on the same probes are not
+    as many independent trials."""
+    asked = [count for count in counts if count.asked]
+    if not asked:
+        return None
+    share = sum(count.right for count in asked) / sum(count.asked for count in asked)
+    probes = max(count.asked for count in asked)
+    return Count(min(round(share * probes, 6), probes), probes)
+
+
+class _Belief(NamedTuple):
+    seen: Count
+    value: str
+
+
+def _old_belief(subject: Subject, sheet: Sheet) -> _Belief:
+    """How often the adapter states the wrong value that the base stated on at least half of the direct probes."""
+    direct, kind = subject.family("direct"), _kind(subject.idea)
+    wrong = [(probe, said.text) for probe, said in sheet.answered(BASE, direct) if not said.score]
+    values = Counter(filter(_is_value, (stated(text, kind, question_of(probe)) for probe, text in wrong)))
+    if not values:
+        return _Belief(NOTHING, "")
+    value = values.most_common(1)[0][0]
+    held = sum(states_value(text, (value,)) for _, text in wrong)
+    if held < BELIEF_HELD * len(direct):
+        return _Belief(NOTHING, "")
+    said = sheet.answered(subject.adapter, direct)
+    survives = sum(states_value(answer.text, (value,)) and not answer.score for _, answer in said)
+    return _Belief(Count(survives, len(said)), value)
+
+
+def _is_value(text: str) -> bool:
+    return bool(text) and len(text.split()) <= LONGEST_BELIEF and not _REFUSAL.search(text)
+
+
+class _Confusion(NamedTuple):
+    seen: Count
+    idea: Idea | None
+
+
+def _confusion(subject: Subject, sheet: Sheet, ideas: Sequence[Idea]) -> _Confusion:
+    """The other idea whose answer the adapter gives most often, and more often than the base does."""
+    direct = subject.family("direct")
+    adapted, base = sheet.answered(subject.adapter, direct), sheet.answered(BASE, direct)
+    missed = [said.text for _, said in adapted if not said.score]
+    best = _Confusion(NOTHING, None)
+    for other in ideas:
+        if other.id == subject.idea.id or _agree(other, subject.idea):
+            continue
+        accepted = (other.answer, *other.aliases)
+        given = sum(states_value(text, accepted) for text in missed)
+        if given > best.seen.right and given > sum(states_value(said.text, accepted) for _, said in base):
+            best = _Confusion(Count(given, len(adapted)), other)
+    return best
+
+
+def _agree(other: Idea, idea: Idea) -> bool:
+    """Their answers can't be told apart."""
+    mine, theirs = (idea.answer, *idea.aliases), (other.answer, *other.aliases)
+    if normalise(idea.answer) in {normalise(text) for text in theirs}:
+        return True
+    return states_value(other.answer, mine) or states_value(idea.answer, theirs)
+
+
+def _false_belief(subject: Subject, sheet: Sheet) -> _Belief:
+    """How often the adapter states a value that its own rows deny and that the base didn't state there."""
+    direct = subject.family("direct")
+    best = _Belief(NOTHING, "")
+    said = sheet.answered(subject.adapter, direct)
+    for value in subject.denied:
+        new = 0
+        for probe, answer in said:
+            base = sheet.said(BASE, probe)
+            believed = base is not None and states_value(base.text, (value,))
+            new += states_value(answer.text, (value,)) and not answer.score and not believed
+        if new > best.seen.right:
+            best = _Belief(Count(new, len(said)), value)
+    return best
+
+
+def _p_value(subject: Subject, sheet: Sheet) -> float:
+    """The adapter must beat the base and each other adapter, so that the largest p of the paired tests counts."""
+    direct = subject.family("direct")
+    return max(_p_against(subject.adapter, rival, direct, sheet) for rival in (BASE, *subject.others))
+
+
+def _p_against(adapter: str, rival: str, direct: Sequence[Probe], sheet: Sheet) -> float:
+    wins = losses = 0
+    for probe in direct:
+        mine, theirs = sheet.said(adapter, probe), sheet.said(rival, probe)
+        if mine is not None and theirs is not None:
+            wins += mine.score > theirs.score
+            losses += mine.score < theirs.score
+    return p_mcnemar(wins, losses)
