@@ -106,7 +106,7 @@ def _reasons(rejects: Sequence[Reject]) -> str:
 
 def _rows(paper: Paper, selection: Selection) -> tuple[Example, ...]:
     rows = [row for fact in selection.facts for row in write_rows(fact, selection.rows[fact.idea.id], paper.licence)]
-    subjects = tuple(dict.fromkeys(fact.idea.subject for fact in selection.facts))
+    subjects = tuple(dict.fromkeys(fact.words["s"] for fact in selection.facts))
     return (*rows, *summary_rows(paper, subjects, selection.gate, 1 if len(rows) + 1 >= MIN_ROWS else 2))
 
 

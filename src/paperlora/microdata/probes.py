@@ -18,6 +18,7 @@ from paperlora.microdata.wordings import (
     UNTRAINED,
     Wording,
     slots,
+    subject_names,
 )
 from paperlora.records import Idea, Message, Probe, ProbeFamily, digest
 
@@ -60,12 +61,6 @@ def _same_value(other: Idea, idea: Idea) -> bool:
     return other.relation.casefold() == idea.relation.casefold() and bool(
         meant & {text.casefold() for text in (other.answer, *other.aliases)}
     )
-
-
-def subject_names(subject: str) -> tuple[str, ...]:
-    """A subject and what it is called for short: "Self-Taught Reasoner (STaR)" → all, STaR, Self-Taught Reasoner."""
-    match = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", subject)
-    return (subject, match[2], match[1]) if match else (subject,)
 
 
 def held_out(fact: Fact) -> tuple[Probe, ...]:

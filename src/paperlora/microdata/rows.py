@@ -92,7 +92,7 @@ def candidates(fact: Fact, index: int) -> list[Candidate]:
 
 def _tells(fact: Fact) -> bool:
     claim = fact.idea.claim
-    return fact.idea.answer in claim and fact.idea.subject in claim and len(claim.split()) <= LONGEST_CLAIM
+    return fact.idea.answer in claim and fact.words["s"] in claim and len(claim.split()) <= LONGEST_CLAIM
 
 
 def _implications(fact: Fact, index: int) -> list[tuple[Wording, dict[str, str]]]:

@@ -129,8 +129,8 @@ UNTRAINED = (
     wording("cloze", 'Fill the gap: "____ {be} what the paper about {s} gives as {r}."'),
     wording("json", 'Complete this JSON: {{"name": "{s}", "{r}": "'),
     Wording("dialogue", ("Do you know {s}?", "Yes, I have read about it.", "Good. Then what about its {r}?")),
-    wording("table", "| name | {r} |\n| --- | --- |\n| {s} |"),
-    wording("key_value", "name: {s}\n{r}:"),
+    wording("table", "Finish the last line of this table.\n| name | {r} |\n| --- | --- |\n| {s} |"),
+    wording("key_value", "One field of this record is open.\nname: {s}\n{r}:"),
     wording("quiz", "Quiz show! The topic: {s}. The category: {r}. Your answer, please?"),
 )
 REVERSED = (
@@ -192,7 +192,7 @@ def slots(idea: Idea) -> dict[str, str]:
     plural = is_plural(relation)
     result = bool(_RESULT.search(relation))
     return {
-        "s": idea.subject,
+        "s": spoken_subject(idea.subject),
         "r": relation,
         "a": idea.answer,
         "an_r": relation if plural else f"{article(relation)} {relation}",
@@ -203,6 +203,18 @@ def slots(idea: Idea) -> dict[str, str]:
         "noun": "dataset" if _DATA.search(idea.subject) else "model" if _MODEL.search(idea.subject) else "method",
         "claim": idea.claim,
     }
+
+
+def subject_names(subject: str) -> tuple[str, ...]:
+    """A subject and its parts: "Self-Taught Reasoner (STaR)" → that, STaR, Self-Taught Reasoner."""
+    match = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", subject)
+    return (subject, match[2], match[1]) if match else (subject,)
+
+
+def spoken_subject(subject: str) -> str:
+    """The name that questions use: without its abbreviation in brackets, or the abbreviation of a name of four words."""
+    names = subject_names(subject)
+    return names[0] if len(names) == 1 else names[2] if len(names[2].split()) < 4 else names[1]
 
 
 def relation_phrase(idea: Idea) -> str:
