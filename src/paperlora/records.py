@@ -129,7 +129,7 @@ class Section(Record):
         return page
 
 
-LeftOutKind = Literal["references", "running_head", "page_number", "hidden", "footnote", "caption", "table", "formula", "margin"]
+LeftOutKind = Literal["references", "running_head", "page_number", "hidden", "footnote", "caption", "table", "figure", "formula", "listing", "margin", "front"]
 
 
 class LeftOut(Record):
