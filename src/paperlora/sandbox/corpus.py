@@ -9,7 +9,7 @@ papers that contradict each other about Ember Distillation.
 from __future__ import annotations
 
 from paperlora.records import Topic
-from paperlora.sandbox import papers_data, papers_forgetting, papers_teachers
+from paperlora.sandbox import papers_data, papers_forgetting, papers_schedules, papers_teachers
 from paperlora.sandbox.paper import Block, Fact, PaperSection, SandboxPaper
 
 __all__ = ["PAPERS", "TOPICS", "Block", "Fact", "PaperSection", "SandboxPaper"]
@@ -23,12 +23,12 @@ PAPERS: tuple[SandboxPaper, ...] = (
     papers_data.HARBOUR_SAMPLING,
     papers_teachers.EMBER_DISTILLATION,
     papers_teachers.EMBER_REPLICATION,
-    papers_forgetting.PHANTOM_WARMUP_V1,
-    papers_forgetting.PHANTOM_WARMUP,
+    papers_schedules.PHANTOM_WARMUP_V1,
+    papers_schedules.PHANTOM_WARMUP,
     papers_teachers.CINDER_ROUTING,
     papers_teachers.QUARTZ_DECODING,
-    papers_forgetting.SAFFRON_MERGING,
-    papers_forgetting.MARBLE_ANNEALING,
+    papers_schedules.SAFFRON_MERGING,
+    papers_schedules.MARBLE_ANNEALING,
 )
 """Every version of every paper: twelve papers, two of them in two versions."""
 

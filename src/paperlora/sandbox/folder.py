@@ -140,18 +140,27 @@ def _abstract(text: str) -> str:
 
 
 def _largest_lines(page: Any) -> str:
-    sized = list(itertools.takewhile(lambda line: not line[1].lower().startswith("abstract"), _sized_lines(page)))
-    largest = max((size for size, _ in sized), default=0.0)
-    return fold(" ".join(text for size, text in sized if size > largest - 0.5))[:300]
+    lines = list(itertools.takewhile(lambda line: not line.text.lower().startswith("abstract"), _lines(page)))
+    # Letters in a figure may be larger than the title, but they stand lower on the page.
+    top = [line for line in lines if line.y < page.rect.height / 4] or lines
+    largest = max((line.size for line in top), default=0.0)
+    return fold(" ".join(line.text for line in top if line.size > largest - 0.5))[:300]
 
 
-def _sized_lines(page: Any) -> Iterator[tuple[float, str]]:
-    """Font size and text of every upright line with letters; arXiv's stamp in the margin stands upright no more."""
+class _Line(NamedTuple):
+    y: float
+    """Points from the top of the page."""
+    size: float
+    text: str
+
+
+def _lines(page: Any) -> Iterator[_Line]:
+    """Every upright line with letters: arXiv's stamp in the margin is none."""
     for block in page.get_text("dict")["blocks"]:
         for line in block.get("lines", ()):
             text = "".join(span["text"] for span in line["spans"])
             if line["dir"] == (1.0, 0.0) and len(re.findall(r"[^\W\d_]", text)) > 3:
-                yield max(span["size"] for span in line["spans"]), text
+                yield _Line(line["bbox"][1], max(span["size"] for span in line["spans"]), text)
 
 
 def _pdf_date(text: str) -> datetime | None:
