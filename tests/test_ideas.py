@@ -26,8 +26,18 @@ PAPER = Paper(id="arxiv:9901.99999", title=TITLE)
 
 
 def paper_of(*bodies: str, heading: str = "3 Method", title: str = TITLE, intro: str = INTRO) -> Document:
-    sections = [Section(heading="1 Introduction", text=intro, page=1)] + [Section(heading=heading, text=body, page=2) for body in bodies]
-    return Document(paper=PAPER.key, sha256="0" * 64, title=title, sections=tuple(sections), pages=3, parser="test", parser_version="1")
+    sections = [Section(heading="1 Introduction", text=intro, page=1)] + [
+        Section(heading=heading, text=body, page=2) for body in bodies
+    ]
+    return Document(
+        paper=PAPER.key,
+        sha256="0" * 64,
+        title=title,
+        sections=tuple(sections),
+        pages=3,
+        parser="test",
+        parser_version="1",
+    )
 
 
 def triples(text: str, heading: str = "3 Method") -> list[tuple[str, str, str]]:
@@ -58,8 +68,22 @@ STATED = [
     ("We use Heron-1B as our base language model.", "base language model", "Heron-1B"),
     ("We use a weight decay of 0.01 [12, 14] in every run.", "weight decay", "0.01"),
     ("Although training is slow (see Section 4), Drift Gating keeps a momentum of 0.9.", "momentum", "0.9"),
-    ("We conducted supervised fine-tuning with a learning rate of 1e-5.", "learning rate in supervised fine-tuning", "1e-5"),
-    ("Drift Gating improves accuracy by 4.1 points over plain replay.", "gain in accuracy over plain replay", "4.1 points"),
+    (
+        "We conducted supervised fine-tuning with a learning rate of 1e-5.",
+        "learning rate in supervised fine-tuning",
+        "1e-5",
+    ),
+    (
+        "Drift Gating employs an exponential moving average with a decay rate of 0.99.",
+        "decay rate of the exponential moving average",
+        "0.99",
+    ),
+    ("Drift Gating uses the adaptive optimizer with a learning rate of 0.003.", "learning rate", "0.003"),
+    (
+        "Drift Gating improves accuracy by 4.1 points over plain replay.",
+        "gain in accuracy over plain replay",
+        "4.1 points",
+    ),
     ("Drift Gating uses a 37 percent replay share.", "replay share", "37 percent"),
     ("The buffer of Drift Gating holds 4800 sequences.", "number of sequences in the buffer", "4800"),
 ]
@@ -114,7 +138,9 @@ def test_we_in_related_work_is_not_the_technique() -> None:
 
 
 def test_it_stands_for_the_subject_of_the_sentence_before() -> None:
-    assert ("Drift Gating", "anchor weight", "0.35") in triples("Drift Gating pulls hidden states back. It uses an anchor weight of 0.35.")
+    assert ("Drift Gating", "anchor weight", "0.35") in triples(
+        "Drift Gating pulls hidden states back. It uses an anchor weight of 0.35."
+    )
     assert triples("The Heron optimizer is fast. It uses an anchor weight of 0.35.") == []
 
 
@@ -123,12 +149,18 @@ def test_resolved_subject_is_named_in_the_claim_and_the_quote_stays_verbatim() -
     (idea,) = find_ideas(document, PAPER, TOPIC, (), Settings(), None).ideas
     assert idea.claim == "Drift Gating: We use a weight decay of 0.01."
     quote = idea.quotes[0]
-    assert document.sections[quote.section].text[quote.start : quote.end] == quote.text == "We use a weight\ndecay of 0.01."
+    assert (
+        document.sections[quote.section].text[quote.start : quote.end]
+        == quote.text
+        == "We use a weight\ndecay of 0.01."
+    )
     assert quote.page == 2
 
 
 def test_every_extracted_idea_says_that_no_analysis_was_made() -> None:
-    (idea,) = find_ideas(paper_of("Drift Gating uses a replay share of 37 percent."), PAPER, TOPIC, (), Settings(), None).ideas
+    (idea,) = find_ideas(
+        paper_of("Drift Gating uses a replay share of 37 percent."), PAPER, TOPIC, (), Settings(), None
+    ).ideas
     assert idea.reader == reader_id(Settings()) == f"extractive/{extractive.EXTRACTIVE_VERSION}"
     assert "fixed rule" in idea.qwen_change
     assert "fixed rule" in idea.prediction
@@ -138,7 +170,12 @@ def test_every_extracted_idea_says_that_no_analysis_was_made() -> None:
 
 def test_two_answers_for_one_question_are_both_rejected() -> None:
     found = find_ideas(
-        paper_of("We use a mini-batch size of 256.", "We use a mini-batch size of 128."), PAPER, TOPIC, (), Settings(), None
+        paper_of("We use a mini-batch size of 256.", "We use a mini-batch size of 128."),
+        PAPER,
+        TOPIC,
+        (),
+        Settings(),
+        None,
     )
     assert found.ideas == ()
     assert [reject.reason for reject in found.rejects] == ["ambiguous", "ambiguous"]
@@ -153,7 +190,10 @@ def test_repeated_statement_is_one_idea_with_two_quotes() -> None:
 
 
 def test_ideas_beyond_the_limit_are_counted_as_rejects() -> None:
-    text = " ".join(f"Drift Gating uses a {word} rate of 0.{n}." for n, word in enumerate(("decay", "replay", "merge", "mask"), start=1))
+    text = " ".join(
+        f"Drift Gating uses a {word} rate of 0.{n}."
+        for n, word in enumerate(("decay", "replay", "merge", "mask"), start=1)
+    )
     found = find_ideas(paper_of(text), PAPER, TOPIC, (), Settings(ideas={"max_per_paper": 2}), None)
     assert len(found.ideas) == 2
     assert [reject.reason for reject in found.rejects] == ["over_limit", "over_limit"]
@@ -161,7 +201,9 @@ def test_ideas_beyond_the_limit_are_counted_as_rejects() -> None:
 
 
 def test_paper_without_a_named_thing_is_rejected_with_its_reason() -> None:
-    document = paper_of("We use a weight decay of 0.01.", title="On training networks", intro="Networks are hard to train.")
+    document = paper_of(
+        "We use a weight decay of 0.01.", title="On training networks", intro="Networks are hard to train."
+    )
     found = find_ideas(document, Paper(id="arxiv:1", title="On training networks"), TOPIC, (), Settings(), None)
     assert found.ideas == ()
     assert [reject.reason for reject in found.rejects] == ["no_named_subject"]
@@ -171,7 +213,11 @@ def test_paper_without_a_named_thing_is_rejected_with_its_reason() -> None:
     ("title", "text", "main"),
     [
         ("Drift Gating: a study", "Drift Gating is new. We like Drift Gating.", "Drift Gating"),
-        ("Learning to Forget", "We propose a simple schedule called Drift Gating. With it, Drift Gating forgets.", "Drift Gating"),
+        (
+            "Learning to Forget",
+            "We propose a simple schedule called Drift Gating. With it, Drift Gating forgets.",
+            "Drift Gating",
+        ),
         ("Learning to Forget", "This paper introduces DGate, a gate. We show that DGate works.", "DGate"),
         ("Learning to Forget", "We build on Heron [12]. Here Heron is used, and Heron is fast.", None),
         ("Learning to Forget", "We compare with BERT (Devlin et al., 2019). We use BERT.", None),
@@ -182,10 +228,14 @@ def test_own_name_is_found_and_cited_names_are_not(title: str, text: str, main: 
 
 
 def test_sentences_keep_their_place_and_survive_abbreviations() -> None:
-    document = paper_of("As in Fig. 3, e.g. Heron et al. (2090) used 0.5 percent. It was enough!\n\nA new paragraph begins here.")
+    document = paper_of(
+        "As in Fig. 3, e.g. Heron et al. (2090) used 0.5 percent. It was enough!\n\nA new paragraph begins here."
+    )
     found = [s for s in sentences(document) if s.section == 1]
     assert [s.text for s in found] == [
-        "As in Fig. 3, e.g. Heron et al. (2090) used 0.5 percent.", "It was enough!", "A new paragraph begins here.",
+        "As in Fig. 3, e.g. Heron et al. (2090) used 0.5 percent.",
+        "It was enough!",
+        "A new paragraph begins here.",
     ][:1] + [s.text for s in found if s.text.startswith("A new")]
     assert all(document.sections[s.section].text[s.start : s.end] == s.text for s in found)
 
@@ -216,12 +266,19 @@ def test_answers_are_compared_by_value_and_named_by_kind() -> None:
     assert same_answer("37 percent", "37%")
     assert same_answer("two", "2")
     assert not same_answer("37 percent", "41 percent")
-    assert [answer_kind(a) for a in ("37 percent", "two", "Kelpie", "cosine schedule")] == ["number", "number", "name", "phrase"]
+    assert [answer_kind(a) for a in ("37 percent", "two", "Kelpie", "cosine schedule")] == [
+        "number",
+        "number",
+        "name",
+        "phrase",
+    ]
 
 
 # -------------------------------------------------------------- grounding
 
-BODY = "The eﬃcient gate keeps “old” facts — mostly. Drift Gating uses a replay\nshare of 37 percent in each of its runs."
+BODY = (
+    "The eﬃcient gate keeps “old” facts — mostly. Drift Gating uses a replay\nshare of 37 percent in each of its runs."
+)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +385,9 @@ def test_lesson_keeps_the_same_idea_out_until_it_is_refuted() -> None:
 def test_key_changes_with_what_decides_and_with_nothing_else() -> None:
     llm = Settings(llm={"provider": "openai", "model": "m"})
     base = ideas_key("hash", PAPER, TOPIC, (), Settings())
-    assert base == ideas_key("hash", PAPER.model_copy(update={"pdf_url": "http://127.0.0.1:1/x"}), TOPIC, (), Settings())
+    assert base == ideas_key(
+        "hash", PAPER.model_copy(update={"pdf_url": "http://127.0.0.1:1/x"}), TOPIC, (), Settings()
+    )
     assert base.startswith("arxiv-9901.99999v1-")
     others = {
         ideas_key("other", PAPER, TOPIC, (), Settings()),

@@ -44,8 +44,13 @@ class Prompt:
         """
         missing, unused = self.variables - values.keys(), values.keys() - self.variables
         if missing or unused:
-            said = [f"misses {', '.join(sorted(missing))}"] * bool(missing) + [f"does not use {', '.join(sorted(unused))}"] * bool(unused)
-            raise SettingsError(f"The prompt {self.name} {' and '.join(said)}.", f"Correct prompts/{self.name}.md or the code that fills it.")
+            said = [f"misses {', '.join(sorted(missing))}"] * bool(missing) + [
+                f"does not use {', '.join(sorted(unused))}"
+            ] * bool(unused)
+            raise SettingsError(
+                f"The prompt {self.name} {' and '.join(said)}.",
+                f"Correct prompts/{self.name}.md or the code that fills it.",
+            )
         return _VARIABLE.sub(lambda match: values[match[1]], self.text)
 
 

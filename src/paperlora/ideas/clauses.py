@@ -59,9 +59,13 @@ _LEAD = re.compile(
     r"To this end|Nevertheless|Still|However)),? |"
     r"(?:Unlike|Despite|Although|While|Whereas|Because|Since|In contrast (?:to|with)|Compared (?:to|with)|Like|Contrary to|As) [^,]+, ?)"
 )
-_CONDITION = re.compile(r"^(?:When|Whenever|If|With|Without|After|Before|Under|Using|For|In|At|Once|By|Given|Until|To|[A-Z]\w+ing|[A-Z]\w+ed) [^,]*,")
+_CONDITION = re.compile(
+    r"^(?:When|Whenever|If|With|Without|After|Before|Under|Using|For|In|At|Once|By|Given|Until|To|[A-Z]\w+ing|[A-Z]\w+ed) [^,]*,"
+)
 _WITH_NAME = r"^(?:With|Under|Using|In|For) (?P<subject>{subject}),? "
-_ON = re.compile(r"^(?:On|For) (?P<data>(?:the )?[A-Z][^,]{1,50}|(?:the |held-out |unseen |all )(?:[a-z-]+ ){0,7}[a-z-]+), ?")
+_ON = re.compile(
+    r"^(?:On|For) (?P<data>(?:the )?[A-Z][^,]{1,50}|(?:the |held-out |unseen |all )(?:[a-z-]+ ){0,7}[a-z-]+), ?"
+)
 _ON_BARE = r"^(?:On|For) (?P<data>(?:the |held-out |unseen |all )(?:[a-z-]+ ){{0,7}}?[a-z-]+|[A-Z]\w+) (?={subject})"
 _MASK = re.compile(
     r"\[[\d, –-]+\]|\[[A-Z][^\]\d]{0,80}\d{4}[a-z]?(?:[,;][^\]]{0,160})?\]|\((?:[^()]*\b(?:19|20)\d\d[a-z]?|(?:see |cf\. ?)?(?:Fig|Tab|Sec|Eq|App|Alg|Section|Table|Figure|Appendix)[^()]*|[^()\d]{1,60})\)"
@@ -117,7 +121,13 @@ def clauses(text: str, names: Names, previous: str | None) -> Iterator[Clause]:
     for start in () if conditional else _clause_starts(text, lead.end):
         found = _subject_at(text, start, names, previous)
         if found is not None:
-            yield Clause(found.subject, found.explicit, tuple(_parts(text, found.end, _clause_end(text, found.end))), lead.on, text)
+            yield Clause(
+                found.subject,
+                found.explicit,
+                tuple(_parts(text, found.end, _clause_end(text, found.end))),
+                lead.on,
+                text,
+            )
     yield from _relative_clauses(text, names, lead.on)
 
 
@@ -139,7 +149,9 @@ def _lead(text: str, names: Names) -> _Lead:
     for _ in range(3):
         if names.own and (match := re.match(_WITH_NAME.format(subject=subject_pattern(names.own)), text[end:])):
             subject = match["name"]
-        elif (match := _ON.match(text[end:])) or (names.own and (match := re.match(_ON_BARE.format(subject=subject_pattern(names.own)), text[end:]))):
+        elif (match := _ON.match(text[end:])) or (
+            names.own and (match := re.match(_ON_BARE.format(subject=subject_pattern(names.own)), text[end:]))
+        ):
             on = match["data"]
         elif not (match := _LEAD.match(text[end:])):
             break
@@ -161,7 +173,8 @@ def body_start(text: str, names: Names) -> int | None:
 def _clause_starts(text: str, lead_end: int) -> Iterator[int]:
     yield lead_end
     for match in re.finditer(
-        r"(?:; |: |, (?:and|but|while|whereas|so|yet) | (?:while|whereas|but|that) |^(?:While|Although|Whereas) .{10,120}?, )", text[lead_end:]
+        r"(?:; |: |, (?:and|but|while|whereas|so|yet) | (?:while|whereas|but|that) |^(?:While|Although|Whereas) .{10,120}?, )",
+        text[lead_end:],
     ):
         yield lead_end + match.end()
 
@@ -180,7 +193,10 @@ def _relative_clauses(text: str, names: Names, on: str | None) -> Iterator[Claus
     """ "…Tidal Replay, which uses …", "Tidal Replay, a method that uses …"."""
     if not names.own:
         return
-    for match in re.finditer(rf"{subject_pattern(names.own)},? (?:(?:is )?(?:an?|the|our)(?: [\w-]+){{1,8}}? )?(?:which |that |(?=(?:consisting|containing|comprising) ))", text):
+    for match in re.finditer(
+        rf"{subject_pattern(names.own)},? (?:(?:is )?(?:an?|the|our)(?: [\w-]+){{1,8}}? )?(?:which |that |(?=(?:consisting|containing|comprising) ))",
+        text,
+    ):
         parts = tuple(_parts(text, match.end(), _clause_end(text, match.end(), stop_at_comma=True)))
         yield Clause(match["name"], True, parts, on, text)
 
@@ -198,7 +214,17 @@ def _parts(text: str, start: int, end: int) -> Iterator[Part]:
     first = verb.match(text, start)
     if first is None:
         return
-    found = [first, *(m for m in re.finditer(rf"(?:,? and |, |, but |,? then ){_ADVERB}(?P<verb>{TEST}|{HAVE}|{REACH}|{FIX}|{SHIFT}|[a-z]{{3,}}s) ", text[:end]) if m.start() > first.end())]
+    found = [
+        first,
+        *(
+            m
+            for m in re.finditer(
+                rf"(?:,? and |, |, but |,? then ){_ADVERB}(?P<verb>{TEST}|{HAVE}|{REACH}|{FIX}|{SHIFT}|[a-z]{{3,}}s) ",
+                text[:end],
+            )
+            if m.start() > first.end()
+        ),
+    ]
     for number, match in enumerate(found):
         stop = found[number + 1].start() if number + 1 < len(found) else end
         yield Part(match["verb"], match.end("verb"), stop)

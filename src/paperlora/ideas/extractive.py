@@ -24,7 +24,17 @@ from paperlora.records import Document, IdeaKind, Paper, Reject, Topic
 EXTRACTIVE_VERSION = "1"
 """Changes whenever the same document could give other drafts; part of the cache key."""
 
-_STRENGTH = {"relation_of": 3.0, "copula": 3.0, "fixed": 3.0, "metric_reached": 3.0, "shifted": 2.5, "tested_on": 2.5, "trained_for": 2.5, "counted": 2.5, "holding": 2.5}
+_STRENGTH = {
+    "relation_of": 3.0,
+    "copula": 3.0,
+    "fixed": 3.0,
+    "metric_reached": 3.0,
+    "shifted": 2.5,
+    "tested_on": 2.5,
+    "trained_for": 2.5,
+    "counted": 2.5,
+    "holding": 2.5,
+}
 _SECTION = (
     (r"abstract|method|approach|model|algorithm|result|main", 0.6),
     (r"introduction|experiment|evaluation|setting|setup|implementation|training|conclusion", 0.4),

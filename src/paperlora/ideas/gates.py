@@ -33,7 +33,13 @@ class _Grounded(NamedTuple):
 
 
 def pass_gates(
-    drafts: Sequence[Draft], document: Document, paper: Paper, topic: Topic, reader: str, lessons: Sequence[Lesson], limit: int
+    drafts: Sequence[Draft],
+    document: Document,
+    paper: Paper,
+    topic: Topic,
+    reader: str,
+    lessons: Sequence[Lesson],
+    limit: int,
 ) -> Passed:
     """Make ideas of drafts, strongest first."""
     rejects: list[Reject] = []
@@ -70,18 +76,25 @@ def _ground(draft: Draft, document: Document, paper: Paper, topic: Topic, reader
         return _reject(paper, "quote_not_found", draft.subject, draft.relation, draft.answer, draft.quote_text[:200])
     answer = _answer_in(located.quote.text, draft)
     if answer is None:
-        return _reject(paper, "answer_not_in_quote", draft.subject, draft.relation, draft.answer, located.quote.text[:200])
+        return _reject(
+            paper, "answer_not_in_quote", draft.subject, draft.relation, draft.answer, located.quote.text[:200]
+        )
     return _Grounded(draft, located, _idea(draft, located, answer, paper, topic, reader))
 
 
 def _answer_in(quote: str, draft: Draft) -> str | None:
     """The answer as the quote spells it: "37%" for "37 percent"."""
-    spellings = (verbatim(quote, text) for text in (draft.answer, *aliases(draft.answer), *draft.aliases) if text.strip())
+    spellings = (
+        verbatim(quote, text) for text in (draft.answer, *aliases(draft.answer), *draft.aliases) if text.strip()
+    )
     return next((text for text in spellings if text), None)
 
 
 def _unfit(draft: Draft, document: Document) -> str | None:
-    if not all(text.strip() for text in (draft.claim, draft.subject, draft.relation, draft.answer)) or len(draft.claim.split()) < 4:
+    if (
+        not all(text.strip() for text in (draft.claim, draft.subject, draft.relation, draft.answer))
+        or len(draft.claim.split()) < 4
+    ):
         return "not_a_claim"
     if len(draft.answer.split()) > LONGEST_ANSWER:
         return "answer_too_long"
@@ -125,7 +138,10 @@ def _clear(grounded: Iterable[_Grounded], paper: Paper, rejects: list[Reject]) -
         if all(same_answer(group[0].answer, other.answer) for other in group):
             clear += group
         else:
-            rejects += [_reject(paper, "ambiguous", idea.subject, idea.relation, idea.answer, idea.quotes[0].text[:200]) for idea in group]
+            rejects += [
+                _reject(paper, "ambiguous", idea.subject, idea.relation, idea.answer, idea.quotes[0].text[:200])
+                for idea in group
+            ]
     return clear
 
 

@@ -18,7 +18,9 @@ from paperlora.records import Document, Quote
 NEAR = 0.9
 """Least similarity (difflib's ratio over folded characters) of a sentence that a near miss snaps to."""
 _SHORTEST = 12
-_ALIKE = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-", "\u00ad": ""})
+_ALIKE = str.maketrans(
+    {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-", "\u00ad": ""}
+)
 
 
 class Located(NamedTuple):
@@ -58,14 +60,23 @@ def locate(document: Document, quote_text: str, section_hint: int | None = None)
 def quote_at(document: Document, section: int, start: int, end: int) -> Quote:
     """The quote of a span of a section's text."""
     found = document.sections[section]
-    return Quote(section=section, heading=found.heading, page=found.page_at(start), start=start, end=end, text=found.text[start:end])
+    return Quote(
+        section=section,
+        heading=found.heading,
+        page=found.page_at(start),
+        start=start,
+        end=end,
+        text=found.text[start:end],
+    )
 
 
 def mentions(document: Document, words: str) -> bool:
     """The words stand in the title or the body, case, print and white space ignored."""
     wanted = _fold(words).text.strip()
     pattern = re.compile(rf"(?<!\w){re.escape(wanted)}(?:s|'s)?(?!\w)")
-    return bool(wanted) and any(pattern.search(_fold(text).text) for text in (document.title, *(s.text for s in document.sections)))
+    return bool(wanted) and any(
+        pattern.search(_fold(text).text) for text in (document.title, *(s.text for s in document.sections))
+    )
 
 
 def contains(text: str, words: str) -> bool:

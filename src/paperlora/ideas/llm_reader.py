@@ -24,7 +24,10 @@ PROMPT = "ideas"
 _LONGEST = 6000
 """Characters of one question: about 1,500 tokens, so that prompt, text and answer fit a window of 8,192."""
 _SHORTEST = 200
-_SKIPPED = re.compile(r"\b(?:references|bibliography|acknowledge?ments?|related work|funding|author contributions|ethics|broader impact|checklist)\b", re.IGNORECASE)
+_SKIPPED = re.compile(
+    r"\b(?:references|bibliography|acknowledge?ments?|related work|funding|author contributions|ethics|broader impact|checklist)\b",
+    re.IGNORECASE,
+)
 _PER_PASSAGE = 6
 
 
@@ -61,7 +64,13 @@ class _Answer(NamedTuple):
 
 
 def extract(
-    document: Document, paper: Paper, topic: Topic, lessons: Sequence[Lesson], settings: IdeaSettings, llm: LlmClient, progress: Progress = silent
+    document: Document,
+    paper: Paper,
+    topic: Topic,
+    lessons: Sequence[Lesson],
+    settings: IdeaSettings,
+    llm: LlmClient,
+    progress: Progress = silent,
 ) -> Drafts:
     """Drafts of a document; a passage without a usable answer is rejected with the reason, the others go on.
 
@@ -86,7 +95,9 @@ def lessons_text(lessons: Sequence[Lesson]) -> str:
     return "\n".join(f"- {lesson.advice}: {lesson.text}" for lesson in standing) or "- nothing yet"
 
 
-def _ask(passage: _Passage, paper: Paper, topic: Topic, lessons: Sequence[Lesson], prompt: Pair, llm: LlmClient) -> _Answer:
+def _ask(
+    passage: _Passage, paper: Paper, topic: Topic, lessons: Sequence[Lesson], prompt: Pair, llm: LlmClient
+) -> _Answer:
     # The mark is drawn from the text itself, so that no paper can carry the line that would end its own quotation.
     mark = f"PAPER-{digest(passage.text)[:12]}"
     user = prompt.user.render(
@@ -102,19 +113,29 @@ def _ask(passage: _Passage, paper: Paper, topic: Topic, lessons: Sequence[Lesson
 def _chosen(document: Document, most: int | None) -> list[_Passage]:
     """The passages worth asking about: those of the sections with the most numbers, in the order of the paper."""
     sections = [
-        index for index, section in enumerate(document.sections) if len(section.text) >= _SHORTEST and not _SKIPPED.search(section.heading)
+        index
+        for index, section in enumerate(document.sections)
+        if len(section.text) >= _SHORTEST and not _SKIPPED.search(section.heading)
     ]
     if most is not None:
         dense = sorted(sections, key=lambda index: (-len(re.findall(QUANTITY, document.sections[index].text)), index))
         sections = sorted(dense[:most])
-    return [_Passage(index, document.sections[index].heading, text) for index in sections for text in _pieces(document.sections[index].text)]
+    return [
+        _Passage(index, document.sections[index].heading, text)
+        for index in sections
+        for text in _pieces(document.sections[index].text)
+    ]
 
 
 def _pieces(text: str) -> Iterator[str]:
     """A section in pieces at paragraph borders; a single paragraph that is too long is cut between sentences."""
     piece = ""
     for part in re.split(r"(?<=\n\n)", text):
-        for bit in [part] if len(part) <= _LONGEST else re.findall(rf"(?s).{{1,{_LONGEST}}}(?:(?<=[.!?])\s|\Z)|.{{1,{_LONGEST}}}", part):
+        for bit in (
+            [part]
+            if len(part) <= _LONGEST
+            else re.findall(rf"(?s).{{1,{_LONGEST}}}(?:(?<=[.!?])\s|\Z)|.{{1,{_LONGEST}}}", part)
+        ):
             if piece and len(piece) + len(bit) > _LONGEST:
                 yield piece.strip()
                 piece = ""

@@ -24,16 +24,14 @@ GENERIC = (
 
 _INTRODUCED = (
     r"\b(?:[Ww]e|[Pp]aper|[Ww]ork|[Aa]rticle|[Rr]eport|[Aa]uthors)\b(?: \w+ly| also| then| therefore| thus| here| next)?"
-    r" (?:propose|introduce|present|describe|develop|design|study|investigate|examine|revisit|release|construct|build|create|call|name|term|"
-    r"contribute|offer|analy[sz]e)s?,? (?:the |a |an |our )?(?P<name>{name})"
+    r" (?:propose|introduce|present|describe|develop|design|release|construct|build|create|call|name|term|"
+    r"contribute|offer)s?,? (?:the |a |an |our )?(?P<name>{name})"
 )
 _VIA_NOUN = (
-    r"\b(?:propose|introduce|present|describe|develop|design|study|revisit|release|construct|build|create)s?,?"
+    r"\b(?:propose|introduce|present|describe|develop|design|release|construct|build|create)s?,?"
     r" (?:the|a|an|our|two)(?: (?!(?:for|on|in|with|of|to|from|by|at|using|that|which)\b)[a-z][\w-]*,?){{1,12}}?,? (?:called |named |dubbed |termed )?(?P<name>{name})(?=[,.;:( ])"
 )
-_CALLED = (
-    r"\b(?:called|named|dubbed|termed|christened|[Ww]e call(?: \w+){{0,3}}?|refer to(?: \w+){{1,4}} as) (?:the )?[\"“'‘]?(?P<name>{name})"
-)
+_CALLED = r"\b(?:called|named|dubbed|termed|christened|[Ww]e call(?: \w+){{0,3}}?|refer to(?: \w+){{1,4}} as) (?:the )?[\"“'‘]?(?P<name>{name})"
 _IS_A = r"(?:^|[.!?:]\s+)(?P<name>{name}) is (?:a|an|our|the)(?: [\w-]+,?){{0,6}} " + GENERIC + r"\b"
 _ACRONYM = re.compile(r"(?P<long>(?:[A-Za-z][\w-]* ){1,6})\((?P<name>[A-Za-z]*[A-Z][A-Za-z]*[A-Z][\w-]*)\)")
 _OURS = re.compile(r"\b(?:we|our|propose|introduce|present|this paper)\b", re.IGNORECASE)
@@ -119,7 +117,12 @@ def _introduced(body: str) -> Iterator[_Candidate]:
         seen: set[str] = set()
         for match in re.finditer(pattern.format(name=NAME) if "{name}" in pattern else pattern, body):
             name = match["name"]
-            if name not in seen and not is_common(name) and count(name, body) >= 2 and not re.match(_CITED, body[match.end("name") :]):
+            if (
+                name not in seen
+                and not is_common(name)
+                and count(name, body) >= 2
+                and not re.match(_CITED, body[match.end("name") :])
+            ):
                 seen.add(name)
                 yield _Candidate(name, weight)
     yield from _acronyms(body)
@@ -130,7 +133,13 @@ def _acronyms(body: str) -> Iterator[_Candidate]:
         name = match["name"][:-1] if match["name"].endswith("s") else match["name"]
         around = body[max(0, match.start() - 80) : match.end() + 40]
         cited = re.match(r" ?(?:\[|\()", body[match.end() :])
-        if _abbreviates(name, match["long"]) and _OURS.search(around) and not cited and not is_common(name) and count(name, body) >= 4:
+        if (
+            _abbreviates(name, match["long"])
+            and _OURS.search(around)
+            and not cited
+            and not is_common(name)
+            and count(name, body) >= 4
+        ):
             yield _Candidate(name, 30)
 
 

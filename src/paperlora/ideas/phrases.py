@@ -101,12 +101,21 @@ def noun_phrase_before(text: str, end: int) -> str | None:
     at = end
     while True:
         match = re.search(r"(?P<word>[A-Za-z][\w@/’'-]*)\s*$", text[:at])
-        if match is None or match["word"].lower() in _STOP or len(words) == 6 or text[match.end("word") : at].count(" ") > 1:
+        if (
+            match is None
+            or match["word"].lower() in _STOP
+            or len(words) == 6
+            or text[match.end("word") : at].count(" ") > 1
+        ):
             break
         words.insert(0, match["word"])
         at = match.start()
     before = text[:at].rstrip()
-    opens = re.search(r"(?:^|\b(?:a|an|the|its|our|their|with|using|at|by|and|for|to|of|use|uses|used|set|sets|has|have|keep|keeps|fix|fixes)|[,(:])$", before, re.IGNORECASE)
+    opens = re.search(
+        r"(?:^|\b(?:a|an|the|its|our|their|with|using|at|by|and|for|to|of|use|uses|used|set|sets|has|have|keep|keeps|fix|fixes)|[,(:])$",
+        before,
+        re.IGNORECASE,
+    )
     return tidy(" ".join(words)) if words and opens else None
 
 
@@ -114,12 +123,16 @@ def tidy(phrase: str) -> str | None:
     """A relation in its plain form, or None where no single quantity can be its value: "a high accuracy" → "accuracy"."""
     plain = _EVALUATIVE.sub("", re.sub(r"\s+", " ", phrase.strip()))
     words = plain.split()
-    if not 1 <= len(words) <= 8 or any(char in plain for char in ".,;:()[]=\"“”"):
+    if not 1 <= len(words) <= 8 or any(char in plain for char in '.,;:()[]="“”'):
         return None
     head = re.split(r" (?:of|on|in|for|per|between) ", plain)[0].split()
     last = head[-1].lower()
-    plural = last.endswith("s") and not last.endswith(("ss", "us", "is", "bias", "loss")) and head[0].lower() != "number"
-    if (last in _CONTAINERS and not (last == "number" and len(head) < len(words)) and last not in ("budget", "factor")) or plural:
+    plural = (
+        last.endswith("s") and not last.endswith(("ss", "us", "is", "bias", "loss")) and head[0].lower() != "number"
+    )
+    if (
+        last in _CONTAINERS and not (last == "number" and len(head) < len(words)) and last not in ("budget", "factor")
+    ) or plural:
         return None
     if any(word.lower() in _STOP and word.lower() not in _LINKS for word in words) or words[0].lower() in _LINKS:
         return None

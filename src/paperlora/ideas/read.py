@@ -31,7 +31,11 @@ class IdeasFound(NamedTuple):
 
 def reader_id(settings: Settings) -> str:
     """Who reads: ``extractive/<version>`` or ``llm/<model>``; stands in every idea."""
-    return f"extractive/{extractive.EXTRACTIVE_VERSION}" if settings.llm.provider == "extractive" else f"llm/{settings.llm.model}"
+    return (
+        f"extractive/{extractive.EXTRACTIVE_VERSION}"
+        if settings.llm.provider == "extractive"
+        else f"llm/{settings.llm.model}"
+    )
 
 
 def ideas_key(document_hash: str, paper: Paper, topic: Topic, lessons: Sequence[Lesson], settings: Settings) -> str:

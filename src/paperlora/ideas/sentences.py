@@ -36,7 +36,7 @@ def sentences(document: Document) -> Iterator[Sentence]:
         for number, (begin, end) in enumerate(_pieces(section.text, _PARAGRAPH, 0, len(section.text))):
             for start, stop in _split(section.text, begin, end):
                 text = section.text[start:stop]
-                if _SHORTEST <= len(text) <= LONGEST and text[-1] in ".!?\"”)]":
+                if _SHORTEST <= len(text) <= LONGEST and text[-1] in '.!?"”)]':
                     yield Sentence(index, number, start, stop, text)
 
 

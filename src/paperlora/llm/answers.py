@@ -13,7 +13,10 @@ from paperlora.errors import LlmAnswerInvalid
 T = TypeVar("T", bound=BaseModel)
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```(?:json|JSON)?\s*\n?(.*?)```", re.DOTALL)
-_REFUSAL = re.compile(r"\A\W*(?:i(?:'m| am)(?: very)? sorry|i can(?:no|')t|i(?:'m| am) (?:not able|unable)|as an ai\b|sorry, but)", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"\A\W*(?:i(?:'m| am)(?: very)? sorry|i can(?:no|')t|i(?:'m| am) (?:not able|unable)|as an ai\b|sorry, but)",
+    re.IGNORECASE,
+)
 
 
 def parse(content: str, schema: type[T]) -> T:
@@ -30,7 +33,9 @@ def parse(content: str, schema: type[T]) -> T:
     try:
         return schema.model_validate(_json_in(plain))
     except ValidationError as error:
-        raise LlmAnswerInvalid(f"The JSON does not fit the schema: {_explain(error)}.", reason="llm_wrong_schema") from None
+        raise LlmAnswerInvalid(
+            f"The JSON does not fit the schema: {_explain(error)}.", reason="llm_wrong_schema"
+        ) from None
 
 
 def strict_schema(schema: type[BaseModel]) -> dict[str, Any]:

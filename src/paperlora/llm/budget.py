@@ -34,7 +34,10 @@ class Budget:
         self.spent = Usage(0, 0)
         self.requests = 0
         if settings.budget_usd is not None and not (settings.usd_per_million_input or settings.usd_per_million_output):
-            raise SettingsError("llm.budget_usd is set, but no price.", "Set llm.usd_per_million_input and llm.usd_per_million_output too.")
+            raise SettingsError(
+                "llm.budget_usd is set, but no price.",
+                "Set llm.usd_per_million_input and llm.usd_per_million_output too.",
+            )
 
     @property
     def usd(self) -> float:
@@ -51,7 +54,9 @@ class Budget:
         with self._lock:
             limit = self._settings.budget_usd
             if limit is not None and self.usd + self._reserved + cost > limit:
-                raise BudgetExhausted(f"The LLM budget of {limit:g} USD is spent: {self.usd:.4f} USD for {self.requests} requests.")
+                raise BudgetExhausted(
+                    f"The LLM budget of {limit:g} USD is spent: {self.usd:.4f} USD for {self.requests} requests."
+                )
             self._reserved += cost
         return cost
 
@@ -65,4 +70,6 @@ class Budget:
 
     def _cost(self, usage: Usage) -> float:
         prices = self._settings
-        return (usage.input_tokens * prices.usd_per_million_input + usage.output_tokens * prices.usd_per_million_output) / 1e6
+        return (
+            usage.input_tokens * prices.usd_per_million_input + usage.output_tokens * prices.usd_per_million_output
+        ) / 1e6

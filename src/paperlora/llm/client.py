@@ -63,11 +63,15 @@ class LlmClient:
             LlmRefused: key, model, address or request are wrong.
             BudgetExhausted: the next request could cost more than is left.
         """
-        key = digest("llm", CLIENT_VERSION, self.settings.model, self.settings.max_tokens, system, user, strict_schema(schema))[:32]
+        key = digest(
+            "llm", CLIENT_VERSION, self.settings.model, self.settings.max_tokens, system, user, strict_schema(schema)
+        )[:32]
         kept = self._kept(key)
         if kept is not None:
             return Reply(schema.model_validate(kept), Usage(0, 0), cached=True, repaired=False)
-        reply = self._ask_and_repair([Message(role="system", content=system), Message(role="user", content=user)], schema)
+        reply = self._ask_and_repair(
+            [Message(role="system", content=system), Message(role="user", content=user)], schema
+        )
         self._keep(key, reply)
         return reply
 

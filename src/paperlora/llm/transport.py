@@ -86,7 +86,9 @@ class Transport:
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         patience = self._patience
-        backoff = tenacity.wait_exponential_jitter(patience.first_seconds, patience.longest_seconds, jitter=patience.first_seconds)(state)
+        backoff = tenacity.wait_exponential_jitter(
+            patience.first_seconds, patience.longest_seconds, jitter=patience.first_seconds
+        )(state)
         return max(backoff, _asked_for(error) or 0.0)
 
     def _once(self, messages: Sequence[Message], options: dict[str, Any]) -> Completion:
@@ -97,11 +99,15 @@ class Transport:
                 **options,
             )
         except openai.APITimeoutError:
-            raise LlmUnavailable(f"The LLM endpoint did not answer within {self._settings.timeout_seconds:g} s.") from None
+            raise LlmUnavailable(
+                f"The LLM endpoint did not answer within {self._settings.timeout_seconds:g} s."
+            ) from None
         except openai.APIStatusError as error:
             raise self._status(error) from None
         except openai.APIConnectionError as error:
-            raise LlmUnavailable(f"The LLM endpoint {self._settings.base_url} can't be reached: {self._redact(error.__cause__ or error)}.") from None
+            raise LlmUnavailable(
+                f"The LLM endpoint {self._settings.base_url} can't be reached: {self._redact(error.__cause__ or error)}."
+            ) from None
         except (openai.APIError, ValueError) as error:
             raise LlmUnavailable(f"The LLM endpoint sent no valid JSON: {self._redact(error)}.") from None
         return self._completion(answer, messages)
@@ -110,14 +116,24 @@ class Transport:
         said = self._redact(error)
         match error.status_code:
             case 401 | 403:
-                return LlmRefused(f"The LLM endpoint rejected the key ({error.status_code}).", "Set PAPERLORA_LLM__API_KEY to a valid key.")
+                return LlmRefused(
+                    f"The LLM endpoint rejected the key ({error.status_code}).",
+                    "Set PAPERLORA_LLM__API_KEY to a valid key.",
+                )
             case 404:
                 remedy = "Correct PAPERLORA_LLM__MODEL, or PAPERLORA_LLM__BASE_URL (it mostly ends in /v1)."
-                return LlmRefused(f"The LLM endpoint knows no model {self._settings.model!r} or no such address (404).", remedy)
+                return LlmRefused(
+                    f"The LLM endpoint knows no model {self._settings.model!r} or no such address (404).", remedy
+                )
             case 402:
-                return LlmRefused(f"The LLM endpoint wants payment (402): {said}.", "Top up the account, or use another endpoint.")
+                return LlmRefused(
+                    f"The LLM endpoint wants payment (402): {said}.", "Top up the account, or use another endpoint."
+                )
             case 429 if error.code == "insufficient_quota":
-                return LlmRefused("The account's quota at the LLM endpoint is used up.", "Top up the account, or use another endpoint.")
+                return LlmRefused(
+                    "The account's quota at the LLM endpoint is used up.",
+                    "Top up the account, or use another endpoint.",
+                )
             case 400 | 413 | 415 | 422:
                 return NotUnderstoodError(said)
         if error.status_code in (408, 409, 425, 429) or error.status_code >= 500:
@@ -129,7 +145,9 @@ class Transport:
     def _completion(self, answer: ChatCompletion | Any, messages: Sequence[Message]) -> Completion:
         if not isinstance(answer, ChatCompletion) or not isinstance(answer.choices, list):
             remedy = "Check PAPERLORA_LLM__BASE_URL (it mostly ends in /v1), and whether a proxy answers in its stead."
-            raise LlmUnavailable("The LLM endpoint sent something that is no chat completion, such as a web page.", remedy)
+            raise LlmUnavailable(
+                "The LLM endpoint sent something that is no chat completion, such as a web page.", remedy
+            )
         if not answer.choices:
             return Completion("", _usage(answer, messages, ""))
         choice = answer.choices[0]
@@ -137,7 +155,9 @@ class Transport:
         if choice.finish_reason == "content_filter" or (choice.message and choice.message.refusal):
             raise LlmAnswerInvalid("The model refused.", reason="llm_refusal")
         if choice.finish_reason == "length":
-            raise LlmAnswerInvalid(f"The answer was cut off at {self._settings.max_tokens} tokens.", reason="llm_truncated")
+            raise LlmAnswerInvalid(
+                f"The answer was cut off at {self._settings.max_tokens} tokens.", reason="llm_truncated"
+            )
         return Completion(content, _usage(answer, messages, content))
 
     def _redact(self, error: BaseException) -> str:
