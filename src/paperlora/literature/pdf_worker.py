@@ -115,7 +115,7 @@ def read_apart(path: Path, limits: Limits) -> dict[str, Any]:
         os.close(source)
         _serve_one(path, limits, sink)
     os.close(sink)
-    with open(source, "rb", closefd=True) as pipe:
+    with os.fdopen(source, "rb") as pipe:
         data = _read_until(pipe, time.monotonic() + limits.seconds)
     if data is None:
         os.kill(child, signal.SIGKILL)
@@ -139,7 +139,7 @@ def _serve_one(path: Path, limits: Limits, sink: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (megabytes, megabytes))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     gc.disable()
-    with open(sink, "wb") as pipe:
+    with os.fdopen(sink, "wb") as pipe:
         pipe.write(json.dumps(_answer(path, limits)).encode())
     os._exit(0)
 

@@ -1,0 +1,56 @@
+"""Topic → Paper: the sources, and one record for each paper that several of them list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from paperlora.literature.arxiv_source import search_arxiv
+from paperlora.literature.found import Found
+from paperlora.literature.scholar_source import search_semantic_scholar
+from paperlora.records import Paper
+
+__all__ = ["Found", "merge", "search_arxiv", "search_semantic_scholar"]
+
+
+def merge(found: Iterable[Paper]) -> tuple[Paper, ...]:
+    """One record for each paper, in the order of their first appearance.
+
+    Papers are the same by canonical id or DOI. The newest version's record is kept; what it lacks (licence, abstract,
+    ids) comes from the others, and sources and topics are united.
+    """
+    groups: list[list[Paper]] = []
+    home: dict[str, int] = {}
+    for paper in found:
+        names = [paper.id, *(f"doi:{doi.casefold()}" for doi in [paper.external_ids.get("doi")] if doi)]
+        known = next((home[name] for name in names if name in home), None)
+        if known is None:
+            known = len(groups)
+            groups.append([])
+        groups[known].append(paper)
+        home.update(dict.fromkeys(names, known))
+    return tuple(_one(group) for group in groups)
+
+
+def _one(papers: Sequence[Paper]) -> Paper:
+    if len(papers) == 1:
+        return papers[0]
+    # arXiv knows versions and withdrawals; among equals its record leads.
+    best = max(papers, key=lambda paper: (paper.version, "arxiv" in paper.sources, len(paper.abstract)))
+    whole = [best, *(paper for paper in papers if paper is not best)]
+    same = [paper for paper in papers if paper.version == best.version]
+    abstract = next((paper.abstract for paper in whole if paper.abstract), "")
+    authors = next((paper.authors for paper in whole if paper.authors), ())
+    published = min((paper.published for paper in papers if paper.published), default=None)
+    return best.model_copy(update={
+        "abstract": abstract, "authors": authors, "published": published,
+        "licence": next((paper.licence for paper in whole if paper.licence), None),
+        "pdf_url": next((paper.pdf_url for paper in whole if paper.pdf_url), None),
+        "external_ids": {name: value for paper in reversed(whole) for name, value in paper.external_ids.items()},
+        "sources": _united(paper.sources for paper in papers), "topics": _united(paper.topics for paper in papers),
+        "withdrawn": any(paper.withdrawn for paper in same),
+        "metadata_status": "complete" if abstract and authors and published else "partial",
+    })  # fmt: skip
+
+
+def _united(values: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for several in values for value in several))
