@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from prefect import Flow, get_run_logger, runtime, task
@@ -39,9 +39,9 @@ def run_stage(stage: str, config: str | None, **parameters: Any) -> list[str]:
         StackError: the child ended in any other state than Completed.
     """
     key = digest(runtime.flow_run.id, stage, parameters, __version__)[:32]
-    run = run_deployment(
+    run = cast(FlowRun, run_deployment(
         f"{stage}/{stage}", parameters={**parameters, "config": config}, timeout=0, idempotency_key=f"{stage}:{key}"
-    )
+    ))
     with get_client(sync_client=True) as client:
         run = _wait(client, _revive(client, run))
     if run.state is None or not run.state.is_completed():
@@ -71,12 +71,12 @@ def _wait(client: SyncPrefectClient, run: FlowRun) -> FlowRun:
     return run
 
 
-def resume_parent(flow: Flow[..., Any], run: FlowRun, state: State[Any]) -> None:
+def resume_parent(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """A stage that went through on a retry carries the failed nightly on: Retry of the child is enough."""
-    if run.run_count < 2 or run.parent_task_run_id is None:
+    if flow_run.run_count < 2 or flow_run.parent_task_run_id is None:
         return
     with get_client(sync_client=True) as client:
-        parent_id = client.read_task_run(run.parent_task_run_id).flow_run_id
+        parent_id = client.read_task_run(flow_run.parent_task_run_id).flow_run_id
         parent = client.read_flow_run(parent_id) if parent_id else None
         if parent and parent.state and (parent.state.is_failed() or parent.state.is_crashed()):
             client.set_flow_run_state(parent.id, AwaitingRetry(), force=True)

@@ -104,7 +104,7 @@ def test_failed_stage_retried_in_the_ui_carries_the_night_on(house: House) -> No
     fetched = {name: count for name, count in house.sandbox.counts.items() if name.startswith(("arxiv", "s2"))}
     assert fetched["arxiv.pdf"] > 0
 
-    house.sandbox.clear_faults()
+    house.sandbox.heal()
     failed = next(child for child in house.api.children(night) if child.state == "FAILED")
     house.api.retry(failed)
     assert settle(house.api, failed).state == "COMPLETED"
@@ -130,7 +130,8 @@ def test_every_paper_is_accounted_for(house: House) -> None:
     assert status.papers == status.documents + sum(status.rejects["ingest"].values())
     assert {f"arxiv:{paper.arxiv_id}" for paper in PAPERS if paper.arxiv_id} <= {key.rsplit("v", 1)[0] for key in papers}
     for key in read:
-        assert (entry := catalog.show(key)) is not None
+        entry = catalog.show(key)
+        assert entry is not None
         datasets = [item for item in entry.descendants if item.startswith(key.replace(":", "-"))]
         assert datasets or any(r.item == key and r.stage == "distill" for r in rejects), f"{key} vanished after it was read"
 

@@ -53,7 +53,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_unknown_variable_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAPERLORA_LLM__MODLE", "x")
-    with pytest.raises(SettingsError, match="PAPERLORA_LLM__MODLE.*PAPERLORA_LLM__MODEL"):
+    with pytest.raises(SettingsError, match=r"PAPERLORA_LLM__MODLE.*PAPERLORA_LLM__MODEL"):
         load_settings()
 
 

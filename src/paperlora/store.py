@@ -151,7 +151,7 @@ def _rename(aside: Path, target: Path) -> None:
     if target.exists() and not (target / MANIFEST).exists():
         shutil.rmtree(target)
     try:
-        os.rename(aside, target)
+        aside.rename(target)
     except OSError:
         if not (target / MANIFEST).exists():
             raise
