@@ -227,6 +227,7 @@ def test_broken_pdf_lost_most_of_its_text() -> None:
         ("distillation,", "distil-lation,"),
         ("replay", "replay"),
         ("rehearsal", "rehear-sal"),
+        ("converges", "con-verges"),
         ("9901.00011", "9901.00011"),
         ("fine-tuning", "fine-tuning"),
     ],

@@ -243,7 +243,7 @@ def _prose(paper: SandboxPaper, text: str, *, hyphenate: bool = True) -> str:
 
 # ----------------------------------------------------------------- hyphenation
 
-_BETWEEN_CONSONANTS = re.compile(r"(?<=[aeiouy][bcdfgklmnprstvx])(?=[bcdfgklmnprstvz][aeiouy])")
+_BETWEEN_CONSONANTS = re.compile(r"(?<=[aeiouy][bcdfgklmnprstvx])(?=[bcdfgklmnprstvz][aeiou])(?!\we[sd]?$)")
 _AFTER_VOWEL = re.compile(r"(?<=[aeiou])(?=[bcdfgklmnprstv][aeiou]\w{3})")
 _BEFORE_ENDING = re.compile(r"(?<=[a-z][bcdfgklmnprstvxz])(?=(?:tion|ment|ness|less|able)\w*$)")
 _STICK_TOGETHER = re.compile(r"(?:ch|sh|th|ph|ck|ng|gh|[bcdfgkpt]l|[bcdfgkpt]r|st|sc|sp|qu)")
