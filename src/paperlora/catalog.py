@@ -240,7 +240,7 @@ def _forget_handled(session: Session, folder: Path, manifest: Manifest) -> None:
 
 
 def _counts(session: Session, query: Any) -> dict[str, int]:
-    return dict(session.execute(query).tuples())
+    return dict(session.execute(query).tuples().all())
 
 
 def _walk(session: Session, start: str, *, up: bool) -> tuple[str, ...]:
