@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,11 +78,10 @@ def write_report(data: ReportData, path: Path) -> Path:
     Where everything would be too much, the lists are cut and say how much they leave out; counts and the
     drawings of the whole are always made from everything.
     """
-    page = b""
-    for limits in LEVELS:
-        page = render(data, limits).encode()
-        if len(page) < MAX_BYTES:
-            break
+    page = (
+        next((page for limits in LEVELS if (page := _bounded(_generate(data, limits)))), None)
+        or render(data, LEVELS[-1]).encode()
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     aside.write_bytes(page)
@@ -89,10 +89,24 @@ def write_report(data: ReportData, path: Path) -> Path:
     return path
 
 
+def _bounded(pieces: Iterable[str]) -> bytes | None:
+    """The pieces together, None as soon as they are too many bytes."""
+    written, size = [], 0
+    for piece in pieces:
+        written.append(piece.encode())
+        size += len(written[-1])
+        if size >= MAX_BYTES:
+            return None
+    return b"".join(written)
+
+
 def render(data: ReportData, limits: Limits = LEVELS[0]) -> str:
     """The report as a string: the same data give the same string."""
-    environment = _environment(limits)
-    return environment.get_template("report.html.j2").render(_context(data, limits) | _own_files())
+    return "".join(_generate(data, limits))
+
+
+def _generate(data: ReportData, limits: Limits) -> Iterator[str]:
+    return _environment(limits).get_template("report.html.j2").generate(_context(data, limits) | _own_files())
 
 
 def _environment(limits: Limits) -> Environment:
@@ -166,7 +180,7 @@ def _context(data: ReportData, limits: Limits) -> dict[str, Any]:
         "verdicts": first(verdicts, limits.verdicts),
         "adapters": first(adapters, limits.parts),
         "dead": [view for view in adapters if view.report and not view.report.live],
-        "doses": {view.code: figures.dose_figure(view, index) for view in adapters[: limits.parts]},
+        "dose_of": lambda view: figures.dose_figure(view, index),
         "interference": figures.interference(index),
         "plane": figures.gain_against_damage(adapters),
         "datasets": first(

@@ -18,23 +18,21 @@ def element(name: str, *children: str | Markup, **attributes: str | float | None
     Children that are not Markup are escaped, attribute values always are.
     """
     pairs = [
-        Markup(' {}="{}"').format(_attribute(key), _value(value))
+        f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
         for key, value in attributes.items()
         if value is not None
     ]
-    inside = Markup("").join(
-        child if isinstance(child, Markup) else escape(clean(child, LABEL_LIMIT)) for child in children
-    )
-    # the names come from this package alone, so formatting them in is safe
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), Markup("").join(pairs), inside)
+    inside = [child if isinstance(child, Markup) else _escaped(child) for child in children]
+    # strings are joined plainly, since Markup's own formatting is some ten times slower and a report has 10⁵ elements
+    return Markup(f"<{name}{''.join(pairs)}>{''.join(inside)}</{name}>")
 
 
-def _attribute(key: str) -> Markup:
-    return Markup(key.rstrip("_").replace("_", "-"))
+def _escaped(words: str) -> str:
+    return str(escape(clean(words, LABEL_LIMIT)))
 
 
 def _value(value: str | float) -> str:
-    return clean(value, LABEL_LIMIT) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+    return _escaped(value) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def picture(width: float, height: float, label: str, *children: Markup, css: str = "chart") -> Markup:
