@@ -93,7 +93,9 @@ def _fetch(
             rejects.append(_reject(paper, reason, error.message))
         else:
             sha256 = file_hash(path)
-            key = f"{slug(paper.key)}-{digest(sha256, PARSER_VERSION, paper)[:12]}"
+            # Where it was fetched from decides nothing: a mirror or another port must not make it a new document.
+            known = paper.model_copy(update={"pdf_url": None, "landing_url": None})
+            key = f"{slug(paper.key)}-{digest(sha256, PARSER_VERSION, known)[:12]}"
             yield _Fetched(paper, path, sha256, key)
 
 
