@@ -760,3 +760,54 @@ def test_no_width_makes_the_page_scroll_sideways(tmp_path: Path, width: int) -> 
         (tmp_path / "frame.html").as_uri(),
     )
     assert f"<title>wide {width} of {width}</title>" in dom
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+def test_search_and_filters_hide_what_does_not_fit(tmp_path: Path) -> None:
+    write_report(sample(), tmp_path / "report.html")
+    script = """
+      const d = document.querySelector('iframe').contentDocument, said = [];
+      const seen = (tools) => [d.querySelector(`[data-tools=${tools}] output`).textContent,
+        d.querySelectorAll(`#table-${tools} [data-item]:not([hidden])`).length, d.querySelectorAll(`#table-${tools} [data-group][open]`).length];
+      const put = (tools, field, value, event) => {
+        const element = d.querySelector(`[data-tools=${tools}] ${field}`);
+        element.value = value; element.dispatchEvent(new Event(event)); said.push(seen(tools).join(' / ')); };
+      put('verdicts', 'input', 'KELPIE tidal', 'input');
+      put('verdicts', 'input', '', 'input');
+      put('verdicts', 'select[name=flag]', 'LOCKED', 'change');
+      put('answers', 'select[name=change]', 'not as the base', 'change');
+      put('answers', 'select[name=change]', '', 'change');
+      document.title = said.join(' ; ');"""
+    (tmp_path / "do.js").write_text(script, encoding="utf-8")
+    frame = "<iframe src='report.html' width=900 height=900 onload=\"import('./do.js')\"></iframe>"
+    (tmp_path / "frame.html").write_text(frame, encoding="utf-8")
+    arguments = ("--allow-file-access-from-files", "--disable-web-security", "--virtual-time-budget=4000", "--dump-dom")
+    title = chromium(tmp_path, *arguments, (tmp_path / "frame.html").as_uri()).split("<title>")[1].split("</title>")[0]
+    changed = sum(
+        m.family == "locality" and m.score < 0.5 for m in sample().measurements if not m.model.startswith("base")
+    )
+    groups = len(
+        {
+            m.idea
+            for m in sample().measurements
+            if m.family == "locality" and m.score < 0.5 and not m.model.startswith("base")
+        }
+    )
+    assert title.split(" ; ") == [
+        "1 of 12 / 1 / 0", "12 in all / 12 / 0", "1 of 12 / 1 / 0", f"{changed} of 408 / {changed} / {groups}", "408 in all / 408 / 0",
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+def test_an_altered_script_does_not_run_and_without_one_everything_stands(tmp_path: Path) -> None:
+    path = write_report(sample(), tmp_path / "report.html")
+    source = path.read_text(encoding="utf-8")
+    path.write_text(source.replace("<script>", "<script>document.title = 'PWNED';"), encoding="utf-8")
+    dom = chromium(tmp_path, "--dump-dom", path.as_uri())
+    page = Page(dom)
+    assert "<title>What SmolLM2 learned" in dom
+    assert all("hidden" in attributes for attributes in page.having("data-tools"))
+    assert not [attributes for attributes in page.having("data-item") if "hidden" in attributes]
+    assert all(verdict.claim in page.text for verdict in sample().verdicts)
