@@ -84,6 +84,7 @@ STATED = [
         "gain in accuracy over plain replay",
         "4.1 points",
     ),
+    ("Drift Gating outperforms Heron-1B by 4.1 points in recall.", "lead over Heron-1B in recall", "4.1 points"),
     ("Drift Gating uses a 37 percent replay share.", "replay share", "37 percent"),
     ("The buffer of Drift Gating holds 4800 sequences.", "number of sequences in the buffer", "4800"),
 ]
@@ -187,6 +188,13 @@ def test_repeated_statement_is_one_idea_with_two_quotes() -> None:
     assert len(idea.quotes) == 2
     assert all(idea.answer in quote.text or "37%" in quote.text for quote in idea.quotes)
     assert idea.answer in idea.quotes[0].text
+
+
+def test_statement_that_says_less_than_another_is_a_duplicate() -> None:
+    text = "Drift Gating reaches an accuracy of 71.3 percent on Kelpie. The accuracy of Drift Gating is 71.3 percent."
+    found = find_ideas(paper_of(text), PAPER, TOPIC, (), Settings(), None)
+    assert [idea.relation for idea in found.ideas] == ["accuracy on Kelpie"]
+    assert [reject.reason for reject in found.rejects] == ["duplicate"]
 
 
 def test_ideas_beyond_the_limit_are_counted_as_rejects() -> None:

@@ -1,7 +1,7 @@
 """Prompts are files: ``prompts/<name>.md``, with variables in double braces.
 
-A variable that is missing and one that the prompt does not use are both errors, so that a prompt and the code that fills it
-can't drift apart unseen.
+A variable that is missing and one that the prompt does not use are both errors, so that a prompt and the code that
+fills it can't drift apart unseen.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The reader without an LLM: sentences that state a value of the paper's own technique, read by fixed rules.
 
-It understands nothing. It takes verbatim sentences in which one of the paper's own names, a quantity or a name, and what
-that is the value of, stand in a shape that scientific English uses for such statements. It misses whatever is said
-otherwise. Every idea it makes says so, and carries the sentence.
+It understands nothing. It takes verbatim sentences in which one of the paper's own names, a quantity or a name, and
+what that is the value of, stand in a shape that scientific English uses for such statements. It misses whatever is
+said otherwise. Every idea it makes says so, and carries the sentence.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from paperlora.ideas.answers import aliases
 from paperlora.ideas.clauses import clauses, masked, says_nothing_certain
 from paperlora.ideas.drafts import Draft, Drafts
 from paperlora.ideas.grounding import quote_at
+from paperlora.ideas.matches import Found
 from paperlora.ideas.names import Names, own_names
 from paperlora.ideas.phrases import is_metric
-from paperlora.ideas.rules import Found, read_clause, read_statement
+from paperlora.ideas.rules import read_clause, read_statement
 from paperlora.ideas.sentences import Sentence, sentences
 from paperlora.records import Document, IdeaKind, Paper, Reject, Topic
 
@@ -109,23 +110,24 @@ def _draft(document: Document, read: _Read) -> Draft:
 
 
 def _kind(found: Found) -> IdeaKind:
-    if found.rule in ("shifted", "shifted_by", "tested_on", "metric_reached") or is_metric(found.relation):
+    if found.rule in ("shifted", "shifted_by", "ahead_by", "tested_on", "metric_reached") or is_metric(found.relation):
         return "finding"
     return "method" if found.rule in ("counted", "holding", "role") else "recipe"
 
 
 def _change(found: Found) -> str:
     what = {
-        "finding": f"nothing by itself: it is what the paper measured ({found.relation}: {found.answer.text}), to hold a Qwen model with {found.subject} against",
-        "method": f"when {found.subject} is built around a Qwen model, start from the paper's {found.relation}: {found.answer.text}",
-        "recipe": f"when a Qwen model is trained with {found.subject}, start from the paper's {found.relation}: {found.answer.text}",
+        "finding": f"nothing to set, but a number to hold a Qwen model with {found.subject} against",
+        "method": f"a value to start from when {found.subject} is built around a Qwen model",
+        "recipe": f"a value to start from when a Qwen model is trained with {found.subject}",
     }[_kind(found)]
-    return f"By fixed rule, not by analysis: {what}."
+    return f"By fixed rule, not by analysis: {what} ({found.relation}: {found.answer.text})."
 
 
 def _prediction(found: Found) -> str:
     return (
-        f"By fixed rule: after training, the model answers “{found.answer.text}” when asked for the {found.relation} of {found.subject} "
+        f"By fixed rule: after training, the model answers “{found.answer.text}” when asked for the "
+        f"{found.relation} of {found.subject} "
         "in wordings it was never trained on; the base model does not."
     )
 

@@ -1,4 +1,4 @@
-"""Gates between a draft and an idea: what isn't grounded, clear or new is rejected with a reason that can be counted."""
+"""Gates between a draft and an idea: what isn't grounded, clear or new is rejected with a countable reason."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def pass_gates(
     for draft in sorted(drafts, key=lambda draft: -draft.strength):
         result = _ground(draft, document, paper, topic, reader)
         grounded.append(result) if isinstance(result, _Grounded) else rejects.append(result)
-    ideas = _without(_merged(_clear(grounded, paper, rejects)), avoided_ideas(lessons), paper, rejects)
+    ideas = _specific(_merged(_clear(grounded, paper, rejects)), paper, rejects)
+    ideas = _without(ideas, avoided_ideas(lessons), paper, rejects)
     for idea in ideas[limit:]:
         rejects.append(_reject(paper, "over_limit", idea.subject, idea.relation, idea.answer))
     kept = ideas[:limit]
@@ -156,6 +157,23 @@ def _merged(ideas: Iterable[Idea]) -> list[Idea]:
         elif idea.quotes[0] not in known.quotes:
             first[key] = known.model_copy(update={"quotes": (*known.quotes, *idea.quotes)})
     return list(first.values())
+
+
+def _specific(ideas: Sequence[Idea], paper: Paper, rejects: list[Reject]) -> list[Idea]:
+    """Without those that say less than another one: "accuracy" beside "accuracy on Kelpie" of the same value."""
+    kept: list[Idea] = []
+    for idea in ideas:
+        fuller = f"{fold(idea.relation)} on "
+        if any(
+            fold(other.subject) == fold(idea.subject)
+            and fold(other.relation).startswith(fuller)
+            and same_answer(other.answer, idea.answer)
+            for other in ideas
+        ):
+            rejects.append(_reject(paper, "duplicate", idea.subject, idea.relation, idea.answer))
+        else:
+            kept.append(idea)
+    return kept
 
 
 def _without(ideas: Iterable[Idea], avoided: set[str], paper: Paper, rejects: list[Reject]) -> list[Idea]:

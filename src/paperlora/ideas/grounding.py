@@ -1,7 +1,8 @@
 """Where a quote stands in a document: exact, or the real sentence that it nearly is.
 
-LLMs often give "verbatim" quotes with a ligature, a blank or a word changed. The search ignores what print and extraction
-change (Unicode NFKC, white space, hyphens and quotation marks); what still differs snaps to the nearest real sentence.
+LLMs often give "verbatim" quotes with a ligature, a blank or a word changed. The search ignores what print and
+extraction change (Unicode NFKC, white space, hyphens and quotation marks); what still differs snaps to the nearest real
+sentence.
 """
 
 from __future__ import annotations

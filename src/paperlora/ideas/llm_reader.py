@@ -25,7 +25,8 @@ _LONGEST = 6000
 """Characters of one question: about 1,500 tokens, so that prompt, text and answer fit a window of 8,192."""
 _SHORTEST = 200
 _SKIPPED = re.compile(
-    r"\b(?:references|bibliography|acknowledge?ments?|related work|funding|author contributions|ethics|broader impact|checklist)\b",
+    r"\b(?:references|bibliography|acknowledge?ments?|related work|funding|author contributions|ethics|broader "
+    r"impact|checklist)\b",
     re.IGNORECASE,
 )
 _PER_PASSAGE = 6
@@ -101,9 +102,15 @@ def _ask(
     # The mark is drawn from the text itself, so that no paper can carry the line that would end its own quotation.
     mark = f"PAPER-{digest(passage.text)[:12]}"
     user = prompt.user.render(
-        title=paper.title, topic=topic.name or "unsorted", angle=topic.angle or "anything a small model should know",
-        lessons=lessons_text(lessons), heading=passage.heading or "(no heading)", limit=str(_PER_PASSAGE), mark=mark, text=passage.text,
-    )  # fmt: skip
+        title=paper.title,
+        topic=topic.name or "unsorted",
+        angle=topic.angle or "anything a small model should know",
+        lessons=lessons_text(lessons),
+        heading=passage.heading or "(no heading)",
+        limit=str(_PER_PASSAGE),
+        mark=mark,
+        text=passage.text,
+    )
     try:
         return _Answer(passage, llm.ask(prompt.system.render(), user, ProposedIdeas), None)
     except LlmAnswerInvalid as error:

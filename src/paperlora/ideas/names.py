@@ -17,35 +17,51 @@ NAME = rf"{_TOKEN}(?: {_TOKEN}){{0,3}}"
 """A capitalised name of one to four words."""
 
 GENERIC = (
-    r"(?:method|technique|algorithm|approach|framework|procedure|system|schedule|scheme|recipe|strategy|pipeline|objective|optimi[sz]er|"
+    r"(?:method|technique|algorithm|approach|framework|procedure|system|schedule|scheme|recipe|strategy|"
+    r"pipeline|objective|optimi[sz]er|"
     r"architecture|adapter|regulari[sz]er|protocol|model|network|net|module|layer|dataset|data set|benchmark|corpus)"
 )
 """What a name may be called besides: "the Tidal Replay method"."""
 
 _INTRODUCED = (
-    r"\b(?:[Ww]e|[Pp]aper|[Ww]ork|[Aa]rticle|[Rr]eport|[Aa]uthors)\b(?: \w+ly| also| then| therefore| thus| here| next)?"
+    r"\b(?:[Ww]e|[Pp]aper|[Ww]ork|[Aa]rticle|[Rr]eport|[Aa]uthors)\b(?: \w+ly| also| then| therefore| thus| "
+    r"here| next)?"
     r" (?:propose|introduce|present|describe|develop|design|release|construct|build|create|call|name|term|"
     r"contribute|offer)s?,? (?:the |a |an |our )?(?P<name>{name})"
 )
 _VIA_NOUN = (
     r"\b(?:propose|introduce|present|describe|develop|design|release|construct|build|create)s?,?"
-    r" (?:the|a|an|our|two)(?: (?!(?:for|on|in|with|of|to|from|by|at|using|that|which)\b)[a-z][\w-]*,?){{1,12}}?,? (?:called |named |dubbed |termed )?(?P<name>{name})(?=[,.;:( ])"
+    r" (?:the|a|an|our|two)(?: (?!(?:for|on|in|with|of|to|from|by|at|using|that|"
+    r"which)\b)[a-z][\w-]*,?){{1,12}}?,? (?:called |named |dubbed |termed )?(?P<name>{name})(?=[,.;:( ])"
 )
-_CALLED = r"\b(?:called|named|dubbed|termed|christened|[Ww]e call(?: \w+){{0,3}}?|refer to(?: \w+){{1,4}} as) (?:the )?[\"“'‘]?(?P<name>{name})"
+_CALLED = (
+    r"\b(?:called|named|dubbed|termed|christened|[Ww]e call(?: \w+){{0,3}}?|refer to(?: \w+){{1,4}} as) (?:the "
+    r")?[\"“'‘]?(?P<name>{name})"
+)
 _IS_A = r"(?:^|[.!?:]\s+)(?P<name>{name}) is (?:a|an|our|the)(?: [\w-]+,?){{0,6}} " + GENERIC + r"\b"
 _ACRONYM = re.compile(r"(?P<long>(?:[A-Za-z][\w-]* ){1,6})\((?P<name>[A-Za-z]*[A-Z][A-Za-z]*[A-Z][\w-]*)\)")
 _OURS = re.compile(r"\b(?:we|our|propose|introduce|present|this paper)\b", re.IGNORECASE)
-_CITED = rf"(?:s|’s|'s)?(?: \d{{4}})?(?: \w+)?(?: {GENERIC})? ?(?:\[\d|\[[A-Z]|\([A-Z][^()]{{0,60}}(?:\d{{4}}|\([A-Z])|et al)"
+_CITED = (
+    rf"(?:s|’s|'s)?(?: \d{{4}})?(?: \w+)?(?: {GENERIC})? ?(?:\[\d|\[[A-Z]|\([A-Z][^()]{{0,60}}(?:\d{{4}}|\([A-Z])|"
+    r"et al)"
+)
 
 _COMMON = words(
-    "We The Our This That These Those In On At For From To By With Without A An It Its Their They If When While Since As And Or But Not No Each All Both Most Many Such "
-    "Figure Figures Fig Table Tables Section Sections Sec Equation Equations Eq Algorithm Appendix Theorem Lemma Proposition Corollary Definition Chapter Part Step Stage "
-    "January February March April May June July August September October November December Monday Tuesday Wednesday Thursday Friday Saturday Sunday "
-    "English German French Chinese Japanese Spanish Python Internet Google OpenAI Microsoft Meta Facebook Stanford University Research Institute "
+    "We The Our This That These Those In On At For From To By With Without A An It Its Their They If When "
+    "While Since As And Or But Not No Each All Both Most Many Such "
+    "Figure Figures Fig Table Tables Section Sections Sec Equation Equations Eq Algorithm Appendix Theorem "
+    "Lemma Proposition Corollary Definition Chapter Part Step Stage "
+    "January February March April May June July August September October November December Monday Tuesday "
+    "Wednesday Thursday Friday Saturday Sunday "
+    "English German French Chinese Japanese Spanish Python Internet Google OpenAI Microsoft Meta Facebook "
+    "Stanford University Research Institute "
     "WER BLEU ROUGE FLOPs F1 AUC KL "
-    "AI ML NLP LLM LLMs LM LMs RL SGD GPU GPUs CPU CPUs TPU TPUs MDP DNN DNNs CNN CNNs RNN RNNs API APIs Adam AdamW Transformer Transformers Bayesian Gaussian Markov "
-    "Related Work Introduction Conclusion Conclusions Results Discussion Experiments Method Methods Abstract Background Limitations Acknowledgements "
-    "However Moreover Furthermore Finally First Second Third Then Thus Hence Therefore Here There Next Note Following Using Given Let Unlike Despite Because Although"
+    "AI ML NLP LLM LLMs LM LMs RL SGD GPU GPUs CPU CPUs TPU TPUs MDP DNN DNNs CNN CNNs RNN RNNs API APIs Adam "
+    "AdamW Transformer Transformers Bayesian Gaussian Markov "
+    "Related Work Introduction Conclusion Conclusions Results Discussion Experiments Method Methods Abstract "
+    "Background Limitations Acknowledgements "
+    "However Moreover Furthermore Finally First Second Third Then Thus Hence Therefore Here There Next Note "
+    "Following Using Given Let Unlike Despite Because Although"
 )
 
 

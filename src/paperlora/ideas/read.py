@@ -50,7 +50,7 @@ def _decisive(paper: Paper, topic: Topic, lessons: Sequence[Lesson], settings: S
     common = (reader_id(settings), GATES_VERSION, settings.ideas, sorted(avoided))
     if settings.llm.provider == "extractive":
         return common
-    # The topic's other lessons stand in the prompt, but they reopen nothing: else every night would ask every paper anew.
+    # The topic's other lessons stand in the prompt, but reopen nothing: else every night would ask every paper anew.
     asked = (load_pair(llm_reader.PROMPT).hash, topic.angle, settings.llm.max_tokens)
     return (*common, llm_reader.LLM_READER_VERSION, CLIENT_VERSION, *asked)
 

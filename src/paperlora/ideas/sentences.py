@@ -10,9 +10,11 @@ from paperlora.records import Document
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _STOP = re.compile(r"[.!?][\"”’)\]]*(?=\s+[\"“‘(\[]*[A-Z0-9•])")
+_EQUATION_NUMBER = re.compile(r"\(\d{1,3}[a-z]?\)(?=\s+[A-Z][a-z])")
+"""A displayed formula that runs into the text ends with its number, not with a full stop."""
 _ABBREVIATION = re.compile(
-    r"\b(?:e\.g|i\.e|al|cf|vs|approx|resp|Fig|Figs|Sec|Secs|Eq|Eqs|Eqn|Eqns|Tab|Ref|Refs|App|Appx|Thm|Alg|No|Dr|Prof|Mr|Ms|St|viz"
-    r"|w\.r\.t|a\.k\.a|ca)\.$"
+    r"\b(?:e\.g|i\.e|al|cf|vs|approx|resp|Fig|Figs|Sec|Secs|Eq|Eqs|Eqn|Eqns|Tab|Ref|Refs|App|Appx|Thm|Alg|No|Dr|Prof|Mr|Ms|St"
+    r"|viz|w\.r\.t|a\.k\.a|ca)\.$"
 )
 LONGEST = 400
 """Characters. A longer "sentence" is a list, a table that escaped, or two sentences whose border was lost."""
@@ -50,7 +52,13 @@ def _pieces(text: str, border: re.Pattern[str], begin: int, end: int) -> Iterato
 
 def _split(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
     at = begin
-    for match in _STOP.finditer(text, begin, end):
+    ends = sorted(
+        (*_STOP.finditer(text, begin, end), *_EQUATION_NUMBER.finditer(text, begin, end)),
+        key=lambda match: match.start(),
+    )
+    for match in ends:
+        if match.re is _EQUATION_NUMBER and "=" not in text[at : match.start()]:
+            continue
         if text[match.start()] == "." and _ABBREVIATION.search(text, max(begin, match.start() - 12), match.start() + 1):
             continue
         yield from _trimmed(text, at, match.end())

@@ -1,9 +1,9 @@
 """One client for any OpenAI-compatible endpoint: structured answers, kept answers, counted money.
 
-Servers differ in what they understand. The client starts with a strict JSON schema and steps down to plain JSON and to plain
-text when an endpoint rejects the request, remembers where it stands, and checks every answer itself. An answer that does
-not fit is sent back once with what is wrong about it. A valid answer is kept in the store: the same question is never paid
-for twice.
+Servers differ in what they understand. The client starts with a strict JSON schema and steps down to plain JSON and to
+plain text when an endpoint rejects the request, remembers where it stands, and checks every answer itself. An answer
+that does not fit is sent back once with what is wrong about it. A valid answer is kept in the store: the same question
+is never paid for twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from paperlora.errors import LlmAnswerInvalid, LlmRefused
 from paperlora.llm.answers import parse, strict_schema
 from paperlora.llm.budget import Budget, Usage
-from paperlora.llm.transport import Completion, NotUnderstoodError, Patience, Transport, estimate
+from paperlora.llm.transport import PATIENCE, Completion, NotUnderstoodError, Patience, Transport, estimate
 from paperlora.prompts import load
 from paperlora.records import Message, digest
 from paperlora.settings import LlmSettings, Settings
@@ -44,9 +44,9 @@ class Reply(NamedTuple, Generic[T]):
 
 
 class LlmClient:
-    """Asks one model. Safe between threads; one per process and setting, so that the budget holds (:func:`client_for`)."""
+    """Asks one model. Safe between threads; one per process and setting, so that the budget holds: :func:`client_for`."""
 
-    def __init__(self, settings: LlmSettings, cache: Store | None, patience: Patience = Patience()) -> None:  # noqa: B008
+    def __init__(self, settings: LlmSettings, cache: Store | None, patience: Patience = PATIENCE) -> None:
         self.settings = settings
         self.budget = Budget(settings)
         self._cache = cache

@@ -1,7 +1,7 @@
 """One request to an OpenAI-compatible endpoint, and the only layer that repeats it.
 
-The SDK's own retries are off and tasks count on this one, so that a failing server is asked a bounded number of times and
-not the product of three layers. What a failure means (wait, give up, ask otherwise) is decided here from its status.
+The SDK's own retries are off and tasks count on this one, so that a failing server is asked a bounded number of times
+and not the product of three layers. What a failure means (wait, give up, ask otherwise) is decided here from its status.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ class Patience(NamedTuple):
     longest_seconds: float = 60.0
     longest_retry_after: float = 120.0
     """A server that asks for more is not waited for: the task fails and may be run later."""
+
+
+PATIENCE = Patience()
 
 
 class Completion(NamedTuple):
@@ -105,9 +108,8 @@ class Transport:
         except openai.APIStatusError as error:
             raise self._status(error) from None
         except openai.APIConnectionError as error:
-            raise LlmUnavailable(
-                f"The LLM endpoint {self._settings.base_url} can't be reached: {self._redact(error.__cause__ or error)}."
-            ) from None
+            why = self._redact(error.__cause__ or error)
+            raise LlmUnavailable(f"The LLM endpoint {self._settings.base_url} can't be reached: {why}.") from None
         except (openai.APIError, ValueError) as error:
             raise LlmUnavailable(f"The LLM endpoint sent no valid JSON: {self._redact(error)}.") from None
         return self._completion(answer, messages)
@@ -166,7 +168,7 @@ class Transport:
 
 
 def estimate(text: str) -> int:
-    """Tokens of a text, for endpoints that don't count: a token for every three characters, rather too many than too few."""
+    """Tokens of a text, where the endpoint doesn't count: one for every three characters, rather too many than too few."""
     return len(text) // 3 + 1
 
 
