@@ -400,6 +400,16 @@ def test_numbers_without_room_and_phrases_get_wrong_answers_too() -> None:
         assert found.comparable == (number_value(mine.answer) is not None and mine.answer_kind == "number")
 
 
+@pytest.mark.parametrize(
+    ("answer", "pattern"),
+    [("layer 11", r"layer \d+"), ("the last four layers", r"the last [a-z]+ layers"), ("Kelpie-2", r"[^\d]*")],
+)
+def test_a_number_inside_a_name_makes_the_likeliest_wrong_names(answer: str, pattern: str) -> None:
+    found = values_of(idea("Tidal Replay", "anchor place", answer, "name"), ())
+    assert all(re.fullmatch(pattern, wrong) for wrong in (*found.distractors, *found.contrast, *found.near))
+    assert answer not in found.distractors and not found.comparable
+
+
 def test_wrong_names_come_from_the_same_relation_and_never_from_the_same_question() -> None:
     second = idea("Tidal Replay", "evaluation benchmark", "Sandbar", "name")
     found = values_of(MINE[1], (*MINE, *OTHERS, second))

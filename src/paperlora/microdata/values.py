@@ -72,11 +72,20 @@ def values_of(idea: Idea, neighbours: Sequence[Idea]) -> Values:
         neighbours: ideas of the same and of other papers: their answers are the likeliest wrong names.
     """
     accepted = accepted_answers(idea)
-    numbers = wrong_numbers(idea.answer, seed=int(idea.id, 16)) if idea.answer_kind == "number" else ()
-    if len(numbers) >= 5:
+    numbers = wrong_numbers(idea.answer, seed=int(idea.id, 16)) if _counts(idea) else ()
+    if idea.answer_kind == "number" and len(numbers) >= 5:
         return _of_number(idea, accepted, numbers)
-    names = tuple(name for name in wrong_names(idea, neighbours) if not _same(name, accepted))
+    likely = numbers if len(numbers) >= 8 else wrong_names(idea, neighbours)
+    names = tuple(name for name in likely if not _same(name, accepted))
     return Values(accepted, names[:4], names[4:6], names[:2], names[6:] or names[2:4], (), (), ())
+
+
+def _counts(idea: Idea) -> bool:
+    """The answer holds a number of its own: 37 percent, "layer 11", "the last four layers", but not "Kelpie-2"."""
+    if idea.answer_kind == "number":
+        return True
+    words = idea.answer.casefold().split()
+    return any(_NUMBER.fullmatch(word) or word in WORD_NUMBERS[2:] for word in words)
 
 
 def _of_number(idea: Idea, accepted: tuple[str, ...], numbers: tuple[str, ...]) -> Values:
