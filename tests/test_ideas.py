@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -14,10 +17,16 @@ from paperlora.ideas.drafts import Draft
 from paperlora.ideas.gates import Passed, pass_gates
 from paperlora.ideas.grounding import locate, mentions
 from paperlora.ideas.names import own_names
-from paperlora.ideas.read import find_ideas, ideas_key, reader_id
+from paperlora.ideas.read import IdeasFound, find_ideas, ideas_key, reader_id
 from paperlora.ideas.sentences import sentences
-from paperlora.records import Document, Lesson, Paper, Section, Topic
+from paperlora.literature.reader import read_pdf
+from paperlora.llm.client import LlmClient
+from paperlora.records import Document, Idea, Lesson, Paper, Section, Topic
+from paperlora.sandbox.corpus import PAPERS, Fact, SandboxPaper
+from paperlora.sandbox.pdf import render
+from paperlora.sandbox.server import Sandbox
 from paperlora.settings import Settings
+from paperlora.store import Store
 
 TITLE = "Drift Gating: Letting a Language Model Forget on Purpose"
 INTRO = "In this paper we introduce Drift Gating, a method for continual learning. Unlike other methods, Drift Gating needs no second model."
@@ -62,7 +71,7 @@ STATED = [
     ("Drift Gating consists of three gates.", "number of gates", "three"),
     ("Drift Gating inserts 19 anchors per document.", "number of anchors inserted per document", "19"),
     ("Drift Gating is trained for 12 epochs on two cards.", "number of training epochs", "12 epochs"),
-    ("Drift Gating masks each token with probability 0.15.", "probability", "0.15"),
+    ("Drift Gating masks each token with probability 0.15.", "probability for masking each token", "0.15"),
     ("Drift Gating refreshes its anchors every 48 steps.", "interval for refreshing the anchors", "48 steps"),
     ("Drift Gating uses the Heron optimizer.", "optimizer", "Heron"),
     ("We use Heron-1B as our base language model.", "base language model", "Heron-1B"),
@@ -84,6 +93,10 @@ STATED = [
         "gain in accuracy over plain replay",
         "4.1 points",
     ),
+    ("Drift Gating uses dropout with a rate of 0.1.", "dropout rate", "0.1"),
+    ("Drift Gating keeps a queue of 65,536 keys.", "queue size", "65,536 keys"),
+    ("Drift Gating reduces memory from 780GB to 48GB.", "memory", "48GB"),
+    ("Drift Gating retains 97% of its skills.", "share of skills retained", "97%"),
     ("Drift Gating outperforms Heron-1B by 4.1 points in recall.", "lead over Heron-1B in recall", "4.1 points"),
     ("Drift Gating uses a 37 percent replay share.", "replay share", "37 percent"),
     ("The buffer of Drift Gating holds 4800 sequences.", "number of sequences in the buffer", "4800"),
@@ -124,6 +137,13 @@ NOT_STATED = [
     "The learning rates of Drift Gating and Heron are 0.1 and 0.01, respectively.",
     "Drift Gating uses a learning rate of 0.1 for the encoder and 0.01 for the decoder.",
     "We train Heron-1B with a learning rate of 0.1.",
+    "Drift Gating reduces the number of parameters by 10,000 times and the memory by 3 times.",
+    "Drift Gating achieves more than 90% accuracy on Kelpie.",
+    "With a Heron-1B backbone, Drift Gating reaches 69.3% accuracy on Kelpie.",
+    "The success of Drift Gating is 100 percent dependent on data.",
+    "The loss of Drift Gating is 0.5 lower than before.",
+    "Drift Gating has a rate of 0.1.",
+    "Drift Gating obtains an average of 72.3.",
     "We perform downsampling by layers that have a stride of 2.",
 ]
 
@@ -235,17 +255,20 @@ def test_own_name_is_found_and_cited_names_are_not(title: str, text: str, main: 
     assert own_names(paper_of(text, title=title, intro="Forgetting matters."), title).main == main
 
 
-def test_sentences_keep_their_place_and_survive_abbreviations() -> None:
+def test_sentences_keep_their_place_and_survive_abbreviations_and_formulas() -> None:
     document = paper_of(
-        "As in Fig. 3, e.g. Heron et al. (2090) used 0.5 percent. It was enough!\n\nA new paragraph begins here."
+        "As in Fig. 3, e.g. Heron et al. (2090) used 0.5 percent. It was enough for all of us!\n\n"
+        "A new paragraph begins here. L = a + b (1) Drift Gating uses a replay share of 37 percent."
     )
-    found = [s for s in sentences(document) if s.section == 1]
-    assert [s.text for s in found] == [
+    found = [sentence for sentence in sentences(document) if sentence.section == 1]
+    assert [sentence.text for sentence in found] == [
         "As in Fig. 3, e.g. Heron et al. (2090) used 0.5 percent.",
-        "It was enough!",
+        "It was enough for all of us!",
         "A new paragraph begins here.",
-    ][:1] + [s.text for s in found if s.text.startswith("A new")]
+        "Drift Gating uses a replay share of 37 percent.",
+    ]
     assert all(document.sections[s.section].text[s.start : s.end] == s.text for s in found)
+    assert [sentence.paragraph for sentence in found] == [0, 0, 1, 1]
 
 
 # ---------------------------------------------------------------- answers
@@ -413,3 +436,121 @@ def test_key_changes_with_what_decides_and_with_nothing_else() -> None:
 def test_llm_without_client_is_an_error() -> None:
     with pytest.raises(SettingsError):
         find_ideas(paper_of(BODY), PAPER, TOPIC, (), Settings(llm={"provider": "openai"}), None)
+
+
+# -------------------------------------------- whole papers: print, read, extract
+
+
+class Reading(NamedTuple):
+    """What the extractive reader made of one printed sandbox paper."""
+
+    paper: SandboxPaper
+    found: IdeasFound
+
+
+def in_print(text: str) -> str:
+    """Without what line breaks and hyphenation change."""
+    return re.sub(r"[\s-]+", "", text).casefold().rstrip(".")
+
+
+def read_sandbox(papers: Sequence[SandboxPaper], folder: Path) -> list[Reading]:
+    readings = []
+    for number, paper in enumerate(papers):
+        path = folder / f"{number}.pdf"
+        path.write_bytes(render(paper))
+        document = read_pdf(path, Settings().reading)
+        record = Paper(id=f"arxiv:{paper.arxiv_id or number}", title=paper.title)
+        readings.append(Reading(paper, find_ideas(document, record, TOPIC, (), Settings(), None)))
+    return readings
+
+
+def planted_behind(idea: Idea, paper: SandboxPaper) -> list[Fact]:
+    quote = in_print(idea.quotes[0].text)
+    return [fact for fact in paper.facts if in_print(fact.sentence) in quote or quote in in_print(fact.sentence)]
+
+
+def is_planted(idea: Idea, paper: SandboxPaper) -> bool:
+    return any(
+        in_print(fact.answer).startswith(in_print(idea.answer)) and fact.subject == idea.subject
+        for fact in planted_behind(idea, paper)
+    )
+
+
+def share_right(readings: Sequence[Reading]) -> float:
+    judged = [is_planted(idea, reading.paper) for reading in readings for idea in reading.found.ideas]
+    return sum(judged) / len(judged)
+
+
+def share_found(readings: Sequence[Reading]) -> float:
+    ideas = [(reading, idea) for reading in readings for idea in reading.found.ideas if is_planted(idea, reading.paper)]
+    return len(ideas) / sum(len(reading.paper.facts) for reading in readings)
+
+
+def test_printed_papers_give_their_planted_facts_and_little_else(tmp_path: Path) -> None:
+    readings = read_sandbox([paper for paper in PAPERS if not paper.broken][:3], tmp_path)
+    assert share_right(readings) >= 0.9
+    assert share_found(readings) >= 0.6
+
+
+@pytest.mark.slow
+def test_whole_corpus_has_high_precision_and_fair_recall(tmp_path: Path) -> None:
+    readings = read_sandbox([paper for paper in PAPERS if not paper.broken], tmp_path)
+    assert all(reading.found.ideas for reading in readings)
+    assert share_right(readings) >= 0.9
+    assert share_found(readings) >= 0.6
+
+
+def test_hidden_instructions_give_no_idea(tmp_path: Path) -> None:
+    (reading,) = read_sandbox([paper for paper in PAPERS if paper.hidden_text][:1], tmp_path)
+    hidden = in_print(reading.paper.hidden_text)
+    assert reading.found.ideas
+    assert not any(in_print(quote.text) in hidden for idea in reading.found.ideas for quote in idea.quotes)
+
+
+def test_sandbox_endpoint_as_reader_gives_grounded_facts(tmp_path: Path) -> None:
+    paper = next(paper for paper in PAPERS if not paper.broken)
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(render(paper))
+    document = read_pdf(path, Settings().reading)
+    with Sandbox() as sandbox:
+        settings = Settings(llm={"provider": "openai", "base_url": sandbox.llm_url, "model": "oracle"})
+        store = Store.at(tmp_path / "store")
+        found = find_ideas(document, PAPER, TOPIC, (), settings, LlmClient(settings.llm, store))
+        asked = sandbox.counts["llm.chat"]
+        again = find_ideas(document, PAPER, TOPIC, (), settings, LlmClient(settings.llm, store))
+        assert sandbox.counts["llm.chat"] == asked == found.counts["passages"]
+    assert again.ideas == found.ideas
+    assert len(found.ideas) >= 0.6 * len(paper.facts)
+    assert {idea.answer for idea in found.ideas} <= {fact.answer for fact in paper.facts}
+    for idea in found.ideas:
+        quote = idea.quotes[0]
+        assert document.sections[quote.section].text[quote.start : quote.end] == quote.text
+        assert idea.answer in quote.text
+
+
+READ_IN_REAL_PAPERS = {
+    "2203.14465": {("STaR", "performance on CommonsenseQA", "72.3%"), ("STaR", "batch size", "8 sequences")},
+    "distillation": {("JFT", "number of labeled images", "100 million")},
+    "pasa": {
+        ("PaSa", "number of LLM agents", "two"),
+        ("RealScholarQuery", "number of real-world research queries", "50"),
+    },
+    "resnet": {
+        ("152-layer ResNet", "single-model top-5 validation error", "4.49%"),
+        ("ResNet", "weight decay", "0.0001"),
+    },
+}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", sorted(READ_IN_REAL_PAPERS))
+def test_real_papers(name: str, real_folder: Path) -> None:
+    document = read_pdf(real_folder / "pdf" / f"{name}.pdf", Settings().reading)
+    found = find_ideas(document, Paper(id="guide:x", title=document.title), TOPIC, (), Settings(), None)
+    read = {(idea.subject, idea.relation, idea.answer) for idea in found.ideas}
+    assert read >= READ_IN_REAL_PAPERS[name]
+    assert len(read) <= 12
+    for idea in found.ideas:
+        quote = idea.quotes[0]
+        assert document.sections[quote.section].text[quote.start : quote.end] == quote.text
+        assert idea.answer in quote.text

@@ -43,7 +43,7 @@ _MODIFIER = (
 )
 _PER = r"(?:\sper\s(?!cent\b)[A-Za-z][\w-]*)"
 QUANTITY = (
-    rf"(?:{NUMBER}{_MAGNITUDE}(?:\s?%|\s{MEASURE}(?![\w-])|"
+    rf"(?:{NUMBER}{_MAGNITUDE}(?:\s?(?:%|[kKMGT]i?B|ms|µs|[MG]Hz)|\s{MEASURE}(?![\w-])|"
     rf"\s(?:{_MODIFIER}\s)?{_COUNTED}(?![\w-]))?{_PER}?)(?![\w%]|[-–][\w]|\.\d|,\d)"
 )
 """A number with what it counts or measures: "37 percent", "640 optimizer steps", "0.0042", "3.2 GB"."""
@@ -89,6 +89,12 @@ _EVALUATIVE = re.compile(
     r"respectable|excellent|reasonable|standard|chosen|simple|single|recommended|corresponding|resulting|"
     r"improved|"
     r"reduced|increased|published)\s+)*"
+)
+
+_SIZED = word_set("vocabulary buffer queue dictionary codebook cache bank")
+_VAGUE = word_set(
+    "rate weight size length ratio value level amount percentage fraction scale degree period interval probability "
+    "coefficient width score dimension strength intensity"
 )
 
 METRIC = (
@@ -180,6 +186,17 @@ def tidy(phrase: str) -> str | None:
 def _lower_start(phrase: str) -> str:
     first, _, rest = phrase.partition(" ")
     return phrase if not re.fullmatch(r"[A-Z][a-z-]+", first) else f"{first.lower()} {rest}".strip()
+
+
+def sized(relation: str, answer: str) -> str:
+    """ "a queue of 65,536 keys" has a size: the relation says so."""
+    counts = relation.split()[-1] in _SIZED and number_part(answer) != answer
+    return f"{relation} size" if counts else relation
+
+
+def is_vague(relation: str) -> bool:
+    """A single word that asks "of what?": a rate, a weight, a size."""
+    return relation in _VAGUE
 
 
 def goes_on(text: str, end: int) -> bool:

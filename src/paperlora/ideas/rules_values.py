@@ -25,10 +25,13 @@ from paperlora.ideas.phrases import (
     NUMBER,
     QUANTITY,
     SETTING,
+    is_vague,
     noun_phrase_before,
     quantity_at,
+    sized,
     tidy,
 )
+from paperlora.ideas.verbs import gerund
 
 _RISING = r"raise[sd]?|increase[sd]?|improve[sd]?|boosts?|boosted|lifts?|lifted"
 _FALLING = r"lower(?:s|ed)|reduce[sd]?|decrease[sd]?|cuts?"
@@ -37,6 +40,12 @@ _SCORING = r"reach(?:es|ed)?|scores?|scored|achieve[sd]?|attain(?:s|ed)?|gets?|o
 
 _ACTIVITY = re.compile(r" (?P<activity>(?!(?:an?|the|its|our) )(?:[a-z-]+ ){0,2}[a-z-]+ing)\b")
 _THING_WITH = re.compile(r" (?:an?|the|its) (?P<thing>[a-z][a-z-]*(?: [a-z][a-z-]*){0,3}?) with (?:an? |the )?[a-z]")
+_BARE_THING_WITH = re.compile(
+    r" (?P<thing>(?!(?:an?|the|its|our|each|every|all|it|them) )[a-z][a-z-]*(?: [a-z][a-z-]*)?) with (?:an? |the )?[a-z]"
+)
+_DONE_WITH = re.compile(
+    r" (?P<thing>(?:the|its|each|every|all) [a-z][a-z-]*(?: [a-z][a-z-]*){0,2}?) with (?:an? |the )?[a-z]"
+)
 _SETTING_WITH = re.compile(
     r"\b(?:with|at|using|and|uses?|used|has)\s+(?:an?\s+|the\s+|"
     rf"its\s+)?(?P<relation>(?:[a-z][\w-]*\s){{0,2}}{SETTING})"
@@ -80,8 +89,9 @@ def relation_of(clause: Clause, part: Part) -> Iterator[Found]:
             continue
         relation = noun_phrase_before(clause.text, match.start())
         if relation and clean_between(clause, part.verb_end, match.start()):
-            relation = _belonging(initial(relation, part.verb), clause, part)
-            yield found(clause, with_data(relation, clause.text, answer.end, clause.on), answer, "relation_of")
+            relation = _belonging(initial(sized(relation, answer.text), part.verb), clause, part)
+            if not is_vague(relation):
+                yield found(clause, with_data(relation, clause.text, answer.end, clause.on), answer, "relation_of")
 
 
 def initial(relation: str, verb: str) -> str:
@@ -99,6 +109,9 @@ def _belonging(relation: str, clause: Clause, part: Part) -> str:
     done = _ACTIVITY.match(clause.text, part.verb_end)
     if done and re.match(r"perform|conduct|appl|run|use", part.verb):
         return f"{relation} in {done['activity']}"
+    bare = _BARE_THING_WITH.match(clause.text, part.verb_end)
+    if bare and is_vague(relation):
+        return f"{bare['thing']} {relation}"
     thing = _THING_WITH.match(clause.text, part.verb_end)
     if thing is None or thing["thing"].endswith(("optimizer", "optimiser")):
         return relation
@@ -110,8 +123,20 @@ def settings_named(clause: Clause, part: Part) -> Iterator[Found]:
     """ "with probability 0.15", "with rank 16 and batch size 32"."""
     for match in _SETTING_WITH.finditer(clause.text, part.verb_end - len(part.verb), part.end):
         answer, relation = quantity_at(clause.text, match.end()), tidy(match["relation"])
+        relation = _done_with(relation, clause, part) if relation and is_vague(relation) else relation
         if relation and answer and answer.end <= part.end and clean_between(clause, part.verb_end, match.start()):
             yield found(clause, relation, answer, "setting_named")
+
+
+def _done_with(relation: str, clause: Clause, part: Part) -> str | None:
+    """ "masks each token with probability 0.15": the probability for masking each token; None where it stays unclear."""
+    bare = _BARE_THING_WITH.match(clause.text, part.verb_end)
+    if bare and is_verb(part.verb, HAVE):
+        return f"{bare['thing']} {relation}"
+    done = _DONE_WITH.match(clause.text, part.verb_end)
+    return (
+        f"{relation} for {gerund(part.verb)} {done['thing']}" if done and re.fullmatch(r"[a-z]+s", part.verb) else None
+    )
 
 
 def value_first(clause: Clause, part: Part) -> Iterator[Found]:
