@@ -44,7 +44,7 @@ class Reply(NamedTuple, Generic[T]):
 
 
 class LlmClient:
-    """Asks one model. Safe between threads; one per process and setting, so that the budget holds: :func:`client_for`."""
+    """Asks one model; safe between threads. :func:`client_for` gives one per process, so that the budget holds."""
 
     def __init__(self, settings: LlmSettings, cache: Store | None, patience: Patience = PATIENCE) -> None:
         self.settings = settings

@@ -1,7 +1,7 @@
 """One request to an OpenAI-compatible endpoint, and the only layer that repeats it.
 
 The SDK's own retries are off and tasks count on this one, so that a failing server is asked a bounded number of times
-and not the product of three layers. What a failure means (wait, give up, ask otherwise) is decided here from its status.
+and not the product of three layers. What a failure means (wait, give up, ask otherwise) is decided here by its status.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Transport:
 
 
 def estimate(text: str) -> int:
-    """Tokens of a text, where the endpoint doesn't count: one for every three characters, rather too many than too few."""
+    """Tokens of a text, where the endpoint doesn't count: one for three characters, rather too many than too few."""
     return len(text) // 3 + 1
 
 
