@@ -64,7 +64,13 @@ class Condition(NamedTuple):
     """One clause of a rule, with its numbers."""
 
     text: str
-    holds: bool
+    lacks: float
+    """How far the certainty is from what is needed; 0 where the clause holds."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the clause holds."""
+        return self.lacks <= 0
 
 
 class Decision(NamedTuple):
@@ -81,6 +87,11 @@ class Rule(NamedTuple):
     conditions: Callable[[Tally, float | None], list[Condition]]
 
 
+class _Checked(NamedTuple):
+    rule: Rule
+    conditions: list[Condition]
+
+
 def decide(tally: Tally, q_value: float | None) -> Decision:
     """The first rule whose every condition holds; else INCONCLUSIVE with the nearest one and what it lacks.
 
@@ -91,13 +102,13 @@ def decide(tally: Tally, q_value: float | None) -> Decision:
     blocked = unjudgeable(tally)
     if blocked:
         return Decision("UNJUDGEABLE", blocked)
-    checked = [(rule, rule.conditions(tally, q_value)) for rule in RULES]
+    checked = [_Checked(rule, rule.conditions(tally, q_value)) for rule in RULES]
     for rule, conditions in checked:
         if all(condition.holds for condition in conditions):
             return Decision(
                 rule.kind, _sentence([condition.text for condition in conditions]) + _shallow(rule, tally, q_value)
             )
-    nearest, conditions = min(checked, key=lambda pair: _distance(pair[1]))
+    nearest, conditions = _nearest(checked)
     missing = "; ".join(condition.text for condition in conditions if not condition.holds)
     counts = f"The adapter answers {tally.adapted} direct probes, the base {tally.base}, and no rule holds"
     return Decision("INCONCLUSIVE", f"{counts}. Nearest is {nearest.kind}; what it lacks: {missing}.")
@@ -171,7 +182,7 @@ def _verbatim(t: Tally, q: float | None) -> list[Condition]:
     apart = f"only {t.adapted} in wordings never trained (P(t − a > 0.3) = {_p(certain)}, needed 0.95)"
     return [
         _above("it answers", t.trained_form, "probes in trained wordings", "t", 0.6, 0.95),
-        Condition(apart, certain >= 0.95),
+        Condition(apart, 0.95 - certain),
     ]
 
 
@@ -188,7 +199,7 @@ def _not_learned(t: Tally, q: float | None) -> list[Condition]:
     no_gain = f"a gain of 0.2 over {_rivals(t)} is excluded (P(a − b* > 0.2) = {_p(certain)}, at most 0.05)"
     return [
         _below("the adapter answers", t.adapted, "direct probes", "a", 0.4, 0.95),
-        Condition(no_gain, certain <= 0.05),
+        Condition(no_gain, certain - 0.05),
     ]
 
 
@@ -216,14 +227,14 @@ def _keeps_neighbours(t: Tally) -> list[Condition]:
         _above("the adapter keeps the base's answer on", t.neighbours, "neighbouring questions", "l", 0.6, 0.9),
         Condition(
             f"of this idea's own neighbours {t.locality} are kept (P(l < 0.6) = {_p(own)}, must stay below 0.9)",
-            own < 0.9,
+            own - 0.9,
         ),
     ]
 
 
 def _gains(t: Tally) -> Condition:
     certain = p_gain(t.adapted, t.rivals, 0.2)
-    return Condition(f"it gains over {_rivals(t)} (P(a − b* > 0.2) = {_p(certain)}, needed 0.95)", certain >= 0.95)
+    return Condition(f"it gains over {_rivals(t)} (P(a − b* > 0.2) = {_p(certain)}, needed 0.95)", 0.95 - certain)
 
 
 def _rivals(t: Tally) -> str:
@@ -234,22 +245,22 @@ def _rivals(t: Tally) -> str:
 
 def _significant(q: float | None) -> Condition:
     shown = "none" if q is None else f"{math.ceil(q * 10000) / 10000:.4f}"
-    return Condition(f"over all ideas of the run q = {shown} (at most 0.05)", q is not None and q <= 0.05)
+    return Condition(f"over all ideas of the run q = {shown} (at most 0.05)", 1.0 if q is None else q - 0.05)
 
 
 def _above(label: str, count: Count, what: str, letter: str, bar: float, needed: float) -> Condition:
     if not count.asked:
-        return Condition(f"no {what} ({letter}) could be counted", False)
+        return Condition(f"no {what} ({letter}) could be counted", 1.0)
     certain = p_above(count, bar)
     return Condition(
-        f"{label} {count} {what} (P({letter} > {bar:.2g}) = {_p(certain)}, needed {needed})", certain >= needed
+        f"{label} {count} {what} (P({letter} > {bar:.2g}) = {_p(certain)}, needed {needed})", needed - certain
     )
 
 
 def _below(label: str, count: Count, what: str, letter: str, bar: float, needed: float) -> Condition:
     certain = 1.0 - p_above(count, bar)
     return Condition(
-        f"{label} {count} {what} (P({letter} < {bar:.2g}) = {_p(certain)}, needed {needed})", certain >= needed
+        f"{label} {count} {what} (P({letter} < {bar:.2g}) = {_p(certain)}, needed {needed})", needed - certain
     )
 
 
@@ -258,9 +269,10 @@ def _p(certain: float) -> str:
     return f"{math.floor(certain * 1000) / 1000:.3f}"
 
 
-def _distance(conditions: Sequence[Condition]) -> tuple[int, int]:
-    missing = sum(not condition.holds for condition in conditions)
-    return missing, -(len(conditions) - missing)
+def _nearest(checked: Sequence[_Checked]) -> _Checked:
+    """The rule that lacks least. Who answers the direct probes is told what keeps it from ABSORBED, nothing else."""
+    absorbed = [one for one in checked if one.rule.kind.startswith("ABSORBED") and one.conditions[0].holds]
+    return min(absorbed or checked, key=lambda one: sum(max(condition.lacks, 0.0) for condition in one.conditions))
 
 
 def _sentence(parts: Sequence[str]) -> str:
