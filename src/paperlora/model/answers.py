@@ -93,7 +93,7 @@ def answer(
     prompts = functools.cache(lambda messages: render_prompt(bank.base.tokenizer, messages))
     questions = [_Question(ask.slot, len(prompts(ask.messages)), prompts(ask.messages)) for ask in asks]
     unique = sorted(set(questions))
-    shared = _shared_prefix([question.ids for question in unique])
+    shared = shared_prefix([question.ids for question in unique])
     found: dict[_Question, Answer] = {}
     for batch in _batches(unique, batch_rows):
         found |= zip(batch, _answer_batch(bank, batch, shared, max_new_tokens), strict=True)
@@ -244,7 +244,7 @@ def log_likelihoods(
     """
     scored = [_scored(bank, item) for item in items]
     unique = sorted(set(scored), key=lambda one: (one.slot, len(one.prompt), one))
-    shared = _shared_prefix([one.prompt for one in unique])
+    shared = shared_prefix([one.prompt for one in unique])
     found: dict[_Scored, LogLik] = {}
     for batch in _batches(unique, batch_rows):
         found |= zip(batch, _score_batch(bank, batch, shared), strict=True)
@@ -304,7 +304,7 @@ def _roots(slots: Sequence[int], ids: tuple[int, ...]) -> Iterator[Block]:
         yield Block(ids, slot)
 
 
-def _shared_prefix(texts: Sequence[tuple[int, ...]]) -> int:
+def shared_prefix(texts: Sequence[tuple[int, ...]]) -> int:
     """Tokens that all texts begin with; at least one token of each text is left over."""
     if not texts:
         return 0
