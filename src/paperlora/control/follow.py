@@ -51,10 +51,13 @@ def follow(api: PrefectApi, run: Run, console: Console) -> Run:
     """
     with bars(console) as progress:
         rows: dict[str, TaskID] = {}
+        told: dict[str, str] = {}
         while True:
             run = api.run(run.id)
             for child in [*api.children(run)] or [run]:
                 _show(api, child, progress, rows)
+                if not console.is_terminal:
+                    _tell(api, child, told, console)
             if run.final:
                 break
             time.sleep(POLL_SECONDS)
@@ -65,6 +68,13 @@ def follow(api: PrefectApi, run: Run, console: Console) -> Run:
             f"When the cause is mended: paperlora rerun {run.id[:8]}",
         )
     return run
+
+
+def _tell(api: PrefectApi, run: Run, told: dict[str, str], console: Console) -> None:
+    """A log or a pipe shows no moving bars: one line for every change of state instead."""
+    if told.get(run.id) != run.state_name:
+        told[run.id] = run.state_name
+        console.print(f"{time.strftime('%H:%M:%S')} {api.flow_name(run)}: {run.state_name.lower()}", highlight=False)
 
 
 def _show(api: PrefectApi, run: Run, progress: Progress, rows: dict[str, TaskID]) -> None:

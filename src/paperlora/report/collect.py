@@ -33,8 +33,9 @@ def collect_report(settings: Settings) -> ReportData:
     judgements = _newest_last(store.folders("judgements"))
     verdicts = {(v.idea, v.adapter): v for folder in judgements for v in read_jsonl(folder / "verdicts.jsonl", Verdict)}
     adapters = [read_json(fetch(uri) / "adapter.json", Adapter) for uri in store.folders("adapters")]
+    base = adapters[-1].base.name if adapters else settings.base_model
     return ReportData(
-        title="PaperLoRA",
+        title=f"What {base} learned",
         verdicts=tuple(verdicts.values()),
         adapters=adapters,
         adapter_reports=tuple(_reports(judgements).values()),
@@ -44,7 +45,7 @@ def collect_report(settings: Settings) -> ReportData:
         lessons=lessons,
         rejects=rejects,
         counts={name: getattr(status, name) for name in ("papers", "documents", "ideas", "datasets", "adapters", "lessons")},
-        base=adapters[-1].base.name if adapters else settings.base_model,
+        base=base,
         created=datetime.now(UTC),
     )
 
