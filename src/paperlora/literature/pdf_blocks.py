@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -26,8 +26,10 @@ WIDER = 1.35
 """Baselines that are farther apart than the two before them by this factor end a block."""
 ACROSS_COST = 0.2
 """A cut must win this share of the height of the blocks that it runs through."""
+DISPLAY_SHARE = 0.3
 LEAST_GUTTER = 6.0
 _NUMBERED = re.compile(r"(?:\d{1,2}|[A-Z])(?:\.\d{1,2})*\.?(?:\s|$)")
+_OPERATOR = re.compile(r"[=+−×÷∑∏∫√≤≥≈∼∈∀∃∇∂∞→←∝⊤⊙{}()|^/<>\ufffd]")
 _LONG_WORD = re.compile(r"[A-Za-z]{4,}")
 _CAPTION = re.compile(r"(?:Figure|Fig\.|Table|Tab\.|Algorithm|FIGURE|TABLE) ?(?:\d+|[IVX]+)[.:]")
 GUTTER_COVER = 0.12
@@ -76,6 +78,7 @@ class Row:
     def join(self, other: Row) -> Row:
         """With what stands to its right."""
         main = self if self.x1 - self.x0 >= other.x1 - other.x0 else other
+        spans = self.spans + other.spans
         return Row(
             min(self.x0, other.x0),
             min(self.y0, other.y0),
@@ -83,10 +86,10 @@ class Row:
             max(self.y1, other.y1),
             main.baseline,
             main.size,
-            self.spans + other.spans,
+            spans,
             self.bold and other.bold,
             self.mono and other.mono,
-            self.display and other.display,
+            (self.display or other.display) and _is_display(spans),
             min(self.first, other.first),
             max(self.last, other.last),
         )
@@ -143,11 +146,19 @@ def _all_mono(spans: Sequence[Span]) -> bool:
 
 
 def _is_display(spans: Sequence[Span]) -> bool:
-    dense = sum(len(span.text) for span in spans)
-    mathematical = sum(len(span.text) for span in spans if span.math or "=" in span.text or "�" in span.text)
-    return (
-        mathematical > 0.25 * dense and sum(len(_LONG_WORD.findall(span.text)) for span in spans if not span.math) <= 2
-    )
+    words = sum(len(_LONG_WORD.findall(span.text)) for span in spans if not span.math)
+    return words <= 2 and symbolic_share(spans) > DISPLAY_SHARE
+
+
+def symbolic_share(spans: Iterable[Span]) -> float:
+    """Share of characters that mathematics is written with: its fonts, operators, brackets, single slanted letters."""
+    total = symbols = 0
+    for span in spans:
+        dense = "".join(span.text.split())
+        total += len(dense)
+        variable = span.italic and len(dense) <= 2
+        symbols += len(dense) if span.math or variable else len(_OPERATOR.findall(dense))
+    return symbols / total if total else 0.0
 
 
 def page_blocks(lines: Sequence[Line], page: int, width: float) -> list[Block]:
@@ -301,7 +312,7 @@ def _follows(group: Sequence[Row], row: Row, leading: float) -> bool:
     if row.bold and _NUMBERED.match(row.spans[0].text):
         return False
     left, right = min(r.x0 for r in group), max(r.x1 for r in group)
-    if _CAPTION.match(row.spans[0].text) and last.x1 < right - 2 * row.size:
+    if _CAPTION.match(row.spans[0].text) and last.x1 < max(right, row.x1) - 2 * row.size:
         return False
     if len(group) > 1 and _CAPTION.match(group[0].spans[0].text) and step > 1.2 * (last.baseline - group[-2].baseline):
         return False  # a table right below its caption

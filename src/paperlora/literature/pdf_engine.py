@@ -2,8 +2,13 @@
 
 import sys
 
-sys.modules.setdefault("pymupdf.layout", None)  # type: ignore[arg-type]
+for _unused in ("pymupdf.layout", "pymupdf4llm"):
+    sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]
 
 import pymupdf  # noqa: E402
+
+# Heights of lines as the fonts' glyphs have them. The page model sets this on import: without the line below, the
+# layout would depend on what else a process has imported.
+pymupdf.TOOLS.unset_quad_corrections(True)
 
 __all__ = ["pymupdf"]

@@ -14,7 +14,9 @@ from paperlora.literature.pdf_style import find_style
 from paperlora.literature.pdf_text import Piece, assemble, continues, count_words, paragraphs_of, spell_rows
 from paperlora.literature.pdf_title import find_title
 
-LEFT_OUT = ("caption", "table", "figure", "formula", "footnote", "references", "front", "listing")
+_ET_AL = re.compile(r"[\w.,’' -]{2,40} et al\.?")
+HEAD_ZONE = 0.12
+LEFT_OUT = ("running_head", "caption", "table", "figure", "formula", "footnote", "references", "front", "listing")
 
 
 class _Open(NamedTuple):
@@ -38,6 +40,7 @@ def read_layout(document: Any, max_pages: int) -> dict[str, Any]:
     title, on_lines = find_title(pages[0], parted[0].text, metadata, style.size) if pages else ("", [])
     if blocks and on_lines:
         _mark_title(blocks[0], on_lines)
+    _mark_short_title(pages, blocks, title)
     assign_roles(pages, blocks, style)
     ordered = [block for own in blocks for block in own]
     words = count_words(block for block in ordered if block.role in ("body", "references"))
@@ -54,6 +57,16 @@ def _mark_title(blocks: Sequence[Block], lines: Sequence[Line]) -> None:
     for block in blocks:
         if any((round(span.baseline), round(span.size, 1)) in places for row in block.rows for span in row.spans):
             block.role = "title"
+
+
+def _mark_short_title(pages: Sequence[Page], blocks: Sequence[Sequence[Block]], title: str) -> None:
+    """A running head that a short paper prints only once: words of the title, or the authors, at the top of a later page."""
+    for page, own in zip(pages[1:], blocks[1:], strict=True):
+        for block in own:
+            at_top = len(block.rows) == 1 and block.y1 < HEAD_ZONE * page.height
+            named = len(block.text) > 3 and block.text.casefold() in title.casefold()
+            if at_top and (named or _ET_AL.fullmatch(block.text)):
+                block.role = "running_head"
 
 
 def _sections(blocks: Sequence[Block], words: Mapping[str, int]) -> Iterator[dict[str, Any]]:

@@ -115,7 +115,9 @@ def read_pages(document: Any, max_pages: int) -> Iterator[Page]:
 def _read_page(document: Any, index: int) -> Page:
     page, notes = _without_annotations(document, index)
     width, height = page.rect.width, page.rect.height
-    blocks = page.get_text("dict", flags=pymupdf.TEXT_COLLECT_VECTORS)["blocks"]
+    # Without the wide clip MuPDF drops what stands off the page, and nobody would learn of it.
+    text_page = page.get_textpage(clip=pymupdf.INFINITE_RECT(), flags=pymupdf.TEXT_COLLECT_VECTORS)
+    blocks = text_page.extractDICT()["blocks"]
     images = page.get_image_info() if page.get_images() or _INLINE_IMAGE.search(page.read_contents()) else []
     raw = [Placed(order, line) for order, block in enumerate(blocks) for line in block.get("lines", ())]
     hidden = hidden_lines(
@@ -154,7 +156,7 @@ def _without_annotations(document: Any, index: int) -> tuple[Any, list[str]]:
         remarks = [xref for xref, kind, _ in document.page_annot_xrefs(index) if kind in NOTES]
         notes = [document.xref_get_key(xref, "Contents")[1].strip() for xref in remarks]
         document.xref_set_key(own, "Annots", "null")
-    return document.load_page(index), [note for note in notes if note not in ("", "null")]
+    return document.load_page(index), [" ".join(note.split()) for note in notes if note not in ("", "null")]
 
 
 def _line(entry: dict[str, Any], order: int) -> Line | None:

@@ -211,6 +211,8 @@ def _mark_footnotes(page: Page, blocks: Sequence[Block], style: Style) -> None:
     for block in sorted(blocks, key=lambda b: -b.y0):
         if block.role != "body" or block.y0 < 0.5 * page.height or block.size > 0.94 * style.size:
             continue
+        if block.bold and _looks_like_heading(block, style):
+            continue  # its text begins in the next column
         below = [b for b in blocks if b.y0 > block.y1 - 2 and b.x0 < block.x1 and b.x1 > block.x0]
         if any(b.role not in ("footnote", "formula") for b in below):
             continue
@@ -227,13 +229,15 @@ def _mark_headings(blocks: Sequence[Block], style: Style) -> None:
 
 def _looks_like_heading(block: Block, style: Style) -> bool:
     text = " ".join(block.text.split())
-    if len(block.rows) > 3 or len(text) > 150 or letters_share(text) < 0.6 or block.size < 0.9 * style.size:
+    if len(block.rows) > 3 or len(text) > 150 or block.size < 0.9 * style.size:
         return False
     if _NAMED.fullmatch(text):
         return True
     number = _NUMBERED.match(text)
     title = text[number.end() :] if number else text
     if not title[:1].isupper() or title[-1:] in ".,;" or len(title.split()) > 18 or not WORD.search(title):
+        return False
+    if letters_share(title) < 0.6:
         return False
     larger = block.size >= 1.08 * style.size
     if number:
@@ -246,14 +250,22 @@ def _all_italic(block: Block) -> bool:
 
 
 def _mark_formulas(blocks: Sequence[Block], style: Style) -> None:
+    numbers = [b for b in blocks if b.role == "body" and _EQUATION_NUMBER.fullmatch(b.text.strip())]
     for block in blocks:
-        if block.role != "body" or is_prose(block, style):
+        if block.role != "body":
             continue
         words = count_long_words(block.text)
-        numbered = _EQUATION_NUMBER.fullmatch(block.text.strip())
         wordless = words == 0 and len(block.text) < 80
-        if numbered or wordless or (words <= 4 * len(block.rows) and math_share(block) > 0.15):
+        numbered = any(_on_line_of(block, number) for number in numbers)
+        symbolic = words <= 4 * len(block.rows) and math_share(block) > 0.25 and not is_prose(block, style)
+        if block in numbers or wordless or numbered or symbolic:
             block.role = "formula"
+
+
+def _on_line_of(block: Block, number: Block) -> bool:
+    """A short piece with mathematics left of an equation's number."""
+    level = number.y0 - 2 < (block.y0 + block.y1) / 2 < number.y1 + 2
+    return level and len(block.rows) <= 3 and block.x1 < number.x0 and math_share(block) > 0.1
 
 
 def _mark_scraps(blocks: Sequence[Block], style: Style) -> None:

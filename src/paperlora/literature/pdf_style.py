@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from paperlora.literature.pdf_blocks import Block
+from paperlora.literature.pdf_blocks import Block, symbolic_share
 
 WORD = re.compile(r"[A-Za-z]{3,}")
 _NO_LETTER = re.compile(r"[\W\d_]+")
 PROSE_ROW = 25
 """Characters of a row that counts in finding the body's style."""
 FONT_SHARE = 0.02
-FONT_PART = 0.4
+FONT_PART = 0.25
 """A block is in the body's style where this share of its characters is in the body's fonts."""
 SIZE_SHARE = 0.03
 SIZE_TOLERANCE = 0.07
@@ -101,11 +101,5 @@ def is_strong_prose(block: Block, style: Style, width: float) -> bool:
 
 
 def math_share(block: Block) -> float:
-    """Share of characters in mathematical fonts, or symbols no font could name."""
-    total = mathematical = 0
-    for row in block.rows:
-        for span in row.spans:
-            dense = len(span.text.replace(" ", ""))
-            total += dense
-            mathematical += dense if span.math else sum(c in "�=+−×÷∑∏∫√≤≥≈∼∈∀∃∇∂∞→←∝⊤⊙{}|" for c in span.text)
-    return mathematical / total if total else 0.0
+    """Share of characters that mathematics is written with."""
+    return symbolic_share(span for row in block.rows for span in row.spans)

@@ -145,8 +145,12 @@ def _mend(text: str, row: str, head: str, tail: str, words: Mapping[str, int]) -
         keep = compound > whole
     else:
         # Unseen elsewhere: two words that the paper uses by themselves make a compound, a torn word has no such halves.
-        keep = len(last) > 2 and len(right) > 2 and words.get(last, 0) > 0 and words.get(right, 0) > 0
+        keep = len(last) > 2 and len(right) > 2 and _is_word(last, words) and _is_word(right, words)
     return (text if keep else text[:-1]) + row
+
+
+def _is_word(part: str, words: Mapping[str, int]) -> bool:
+    return bool(words.get(part) or words.get(f"{part}s"))
 
 
 def paragraphs_of(block: Block, run_in: bool = True) -> Iterator[tuple[bool, list[str]]]:

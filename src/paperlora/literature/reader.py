@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -68,7 +69,8 @@ class _Worker:
     def end(self) -> None:
         """Close its input, which ends it; kill it where that doesn't help."""
         if self._process.stdin:
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
         try:
             self._process.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
@@ -152,11 +154,14 @@ class PdfReader:
             "seconds": limits.timeout_seconds,
             "megabytes": limits.memory_megabytes,
         }
-        worker = self._idle.get() or _Worker()
-        answer = worker.ask(request, limits.timeout_seconds + GRACE_SECONDS)
+        worker, answer = self._idle.get() or _Worker(), None
+        try:
+            answer = worker.ask(request, limits.timeout_seconds + GRACE_SECONDS)
+        finally:
+            # A worker without an answer is dead or stuck: the next request starts another one.
+            self._idle.put(worker if answer is not None else None)
         if answer is None:
             worker.end()
-        self._idle.put(worker if answer is not None else None)
         return answer or {"reason": "pdf_broken", "detail": "the reading process died"}
 
 
