@@ -150,7 +150,7 @@ class BankTraining:
         total = sum(course.steps for course in self.courses)
         while running := self._running():
             self._step(running)
-            self.progress("training steps", sum(min(self.step, course.steps) for course in self.courses), total)
+            self.progress("training steps", sum(map(self._steps_done, range(len(self.courses)))), total)
             fail_point(f"train:step-{self.step}")
         self.bank.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -161,6 +161,10 @@ class BankTraining:
             for slot, course in enumerate(self.courses)
             if self.step < course.steps and not self.slots[slot].diverged and slot not in self._done
         ]
+
+    def _steps_done(self, slot: int) -> int:
+        ended = slot in self._done or self.slots[slot].diverged
+        return self.courses[slot].steps if ended else min(self.step, self.courses[slot].steps)
 
     def _step(self, running: Sequence[int]) -> None:
         losses = self._backward(running)
