@@ -180,7 +180,7 @@ def test_dose_curve_begins_at_the_base_and_ends_at_the_adapter(base, bank_of_fou
         assert steps == [0, *schedule.checkpoint_steps(adapter.steps, RECIPE)] and steps[-1] == adapter.steps
         assert adapter.checkpoints[0].delta_norm == 0.0
         assert adapter.checkpoints[-1].folder == adapter.folder
-        assert adapter.checkpoints[-1].loss < 0.9 * adapter.checkpoints[0].loss
+        assert adapter.checkpoints[-1].loss < 0.95 * adapter.checkpoints[0].loss
         for point in adapter.checkpoints:
             assert (folder / point.folder / "adapter_model.safetensors").exists()
             assert all(map(math.isfinite, point.dev_margin.values())) and point.dev_margin
