@@ -382,7 +382,7 @@ def _order(blocks: Sequence[Block]) -> Iterator[Block]:
 def _best_cut(blocks: Sequence[Block]) -> float | None:
     """The x that least text runs across, among those with text side by side left and right of it."""
     best, best_gain = None, 1.0
-    for x in sorted({round(b.x0) - 1.0 for b in blocks}):
+    for x in _edges(blocks):
         left = [b for b in blocks if b.x1 <= x]
         right = [b for b in blocks if b.x0 >= x]
         possible = min(_height(left), _height(right)) - ACROSS_COST * sum(
@@ -394,6 +394,15 @@ def _best_cut(blocks: Sequence[Block]) -> float | None:
         if gain > best_gain:
             best, best_gain = x, gain + 1.0
     return best
+
+
+def _edges(blocks: Sequence[Block]) -> list[float]:
+    """Just left of every left edge, edges closer than a letter's width taken together."""
+    edges: list[float] = []
+    for x in sorted(b.x0 - 1.0 for b in blocks):
+        if not edges or x - edges[-1] > 4.0:
+            edges.append(x)
+    return edges
 
 
 def _height(blocks: Sequence[Block]) -> float:

@@ -125,9 +125,10 @@ def join(text: str, row: str, words: Mapping[str, int]) -> str:
     """``text`` and the row that follows it."""
     if not text or not row:
         return text or row
-    broken, start = _BROKEN.search(text[-60:]), _START.match(row)
-    if broken and start:
-        return _mend(text, row, broken[1], start[0], words)
+    if text[-1] in "-‐\u00ad":
+        broken, start = _BROKEN.search(text[-60:]), _START.match(row)
+        if broken and start:
+            return _mend(text, row, broken[1], start[0], words)
     if text.endswith((SOFT_HYPHEN, "\u2014", "/")) and len(text) > 1 and not text[-2].isspace():
         return text.rstrip(SOFT_HYPHEN) + row
     return f"{text} {row}"
