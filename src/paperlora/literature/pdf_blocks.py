@@ -1,4 +1,4 @@
-"""From lines to rows, blocks and reading order: columns one after the other, floats where they stand.
+"""From lines to rows and blocks.
 
 A *row* is what a reader sees as one line of a column; a *block* is a run of rows of one kind without a gap.
 """
@@ -24,8 +24,6 @@ BLOCK_LEADING = 1.75
 """In units of the font size: baselines farther apart end a block, unless the page is set wider."""
 WIDER = 1.35
 """Baselines that are farther apart than the two before them by this factor end a block."""
-ACROSS_COST = 0.2
-"""A cut must win this share of the height of the blocks that it runs through."""
 DISPLAY_SHARE = 0.3
 LEAST_GUTTER = 6.0
 _NUMBERED = re.compile(r"(?:\d{1,2}|[A-Z])(?:\.\d{1,2})*\.?(?:\s|$)")
@@ -162,7 +160,7 @@ def symbolic_share(spans: Iterable[Span]) -> float:
 
 
 def page_blocks(lines: Sequence[Line], page: int, width: float) -> list[Block]:
-    """Blocks of a page in reading order.
+    """Blocks of a page, in no order.
 
     Args:
         lines: the page's visible horizontal lines without running heads.
@@ -170,8 +168,7 @@ def page_blocks(lines: Sequence[Line], page: int, width: float) -> list[Block]:
     """
     gutters = find_gutters(lines, width)
     rows = _rows(lines, gutters)
-    blocks = _absorb([Block(group, page).measure() for group in _group(rows)])
-    return list(_order(blocks))
+    return _absorb([Block(group, page).measure() for group in _group(rows)])
 
 
 def find_gutters(lines: Sequence[Line], width: float) -> list[float]:
@@ -262,9 +259,9 @@ def _close(first: Row, second: Row, gutters: Sequence[float]) -> bool:
 
 def _opens(left: Row, right: Row) -> bool:
     """A section number before its heading, or a bold head before its paragraph."""
-    if not left.bold:
-        return False
-    return _is_number(left) if right.bold else left.plain.endswith((".", ":"))
+    if _is_number(left):
+        return (left.bold and right.bold) or right.plain.isupper()
+    return left.bold and not right.bold and left.plain.endswith((".", ":"))
 
 
 def _is_number(row: Row) -> bool:
@@ -357,72 +354,3 @@ def _merge_rows(rows: list[Row], extra: list[Row]) -> list[Row]:
         joined.spans = tuple(sorted(joined.spans, key=lambda span: span.x0))
         rows[twin] = joined
     return sorted(rows, key=lambda row: (row.y0 + row.y1) / 2)
-
-
-def _order(blocks: Sequence[Block]) -> Iterator[Block]:
-    """Reading order: cut between columns where there is a cut; blocks over the cut separate what is above and below."""
-    if len(blocks) < 2:
-        yield from blocks
-        return
-    cut = _best_cut(blocks)
-    if cut is None:
-        yield from sorted(blocks, key=lambda b: (round(b.y0 / 3), b.x0))
-        return
-    across = sorted((b for b in blocks if b.x0 < cut < b.x1), key=lambda b: b.y0)
-    rest = [b for b in blocks if not b.x0 < cut < b.x1]
-    for separator in [*across, None]:
-        above = [b for b in rest if separator is None or (b.y0 + b.y1) / 2 < (separator.y0 + separator.y1) / 2]
-        yield from _order([b for b in above if b.x1 <= cut])
-        yield from _order([b for b in above if b.x0 >= cut])
-        rest = [b for b in rest if b not in above] if separator is not None else []
-        if separator is not None:
-            yield separator
-
-
-def _best_cut(blocks: Sequence[Block]) -> float | None:
-    """The x that least text runs across, among those with text side by side left and right of it."""
-    best, best_gain = None, 1.0
-    for x in _edges(blocks):
-        left = [b for b in blocks if b.x1 <= x]
-        right = [b for b in blocks if b.x0 >= x]
-        possible = min(_height(left), _height(right)) - ACROSS_COST * sum(
-            b.y1 - b.y0 for b in blocks if b.x0 < x < b.x1
-        )
-        if not left or not right or possible <= best_gain:
-            continue
-        gain = possible - min(_height(left), _height(right)) + _side_by_side(left, right)
-        if gain > best_gain:
-            best, best_gain = x, gain + 1.0
-    return best
-
-
-def _edges(blocks: Sequence[Block]) -> list[float]:
-    """Just left of every left edge, edges closer than a letter's width taken together."""
-    edges: list[float] = []
-    for x in sorted(b.x0 - 1.0 for b in blocks):
-        if not edges or x - edges[-1] > 4.0:
-            edges.append(x)
-    return edges
-
-
-def _height(blocks: Sequence[Block]) -> float:
-    return max((b.y1 for b in blocks), default=0.0) - min((b.y0 for b in blocks), default=0.0)
-
-
-def _side_by_side(left: Sequence[Block], right: Sequence[Block]) -> float:
-    """Height over which text stands on both sides."""
-    others = _union(sorted((b.y0, b.y1) for b in right))
-    shared = 0.0
-    for y0, y1 in _union(sorted((b.y0, b.y1) for b in left)):
-        shared += sum(max(0.0, min(y1, end) - max(y0, start)) for start, end in others)
-    return shared
-
-
-def _union(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    merged: list[tuple[float, float]] = []
-    for y0, y1 in spans:
-        if merged and y0 <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], y1))
-        else:
-            merged.append((y0, y1))
-    return merged

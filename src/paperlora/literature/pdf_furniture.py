@@ -29,6 +29,16 @@ class Furniture(NamedTuple):
     line_numbers: tuple[Line, ...]
 
 
+class Key(NamedTuple):
+    """What a running head is known by."""
+
+    zone: str
+    text: str
+    """In lower case, digits as #."""
+    size: int
+    """A title that is repeated as running head is larger than that."""
+
+
 def part_furniture(pages: Sequence[Page]) -> list[Furniture]:
     """The lines of every page, parted; needs all pages, since a running head is known by its repetition."""
     repeated = _repeated(pages)
@@ -43,20 +53,20 @@ def _zone(page: Page, line: Line) -> str | None:
     return "bottom" if middle > (1 - ZONE) * page.height else None
 
 
-def _key(zone: str, line: Line) -> tuple[str, str]:
-    return zone, _DIGITS.sub("#", line.text.strip().casefold())
+def _key(zone: str, line: Line) -> Key:
+    return Key(zone, _DIGITS.sub("#", line.text.strip().casefold()), round(line.size))
 
 
-def _repeated(pages: Sequence[Page]) -> set[tuple[str, str]]:
+def _repeated(pages: Sequence[Page]) -> set[Key]:
     """Zone and text of what stands at one height on several pages."""
-    heights: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
+    heights: dict[Key, list[tuple[int, float]]] = defaultdict(list)
     for page in pages:
         for line in page.lines:
             zone = _zone(page, line)
             if zone:
                 heights[_key(zone, line)].append((page.number, line.baseline))
     needed = 2 if len(pages) < 8 else 3
-    return {key for key, seen in heights.items() if _pages_at_one_height(seen) >= needed and len(key[1]) > 3}
+    return {key for key, seen in heights.items() if _pages_at_one_height(seen) >= needed and len(key.text) > 3}
 
 
 def _pages_at_one_height(seen: Sequence[tuple[int, float]]) -> int:
@@ -89,7 +99,7 @@ def _head_positions(pages: Sequence[Page]) -> set[int]:
     return {slot for slot in slots if slots[slot] + slots[slot + 1] >= needed}
 
 
-def _part(page: Page, repeated: set[tuple[str, str]], positions: set[int]) -> Furniture:
+def _part(page: Page, repeated: set[Key], positions: set[int]) -> Furniture:
     heads: list[Line] = []
     others: list[Line] = []
     for line in page.lines:
@@ -104,7 +114,7 @@ def _part(page: Page, repeated: set[tuple[str, str]], positions: set[int]) -> Fu
     return Furniture(text, tuple(heads), tuple(numbers), tuple(counted))
 
 
-def _alone(page: Page, line: Line, zone: str, repeated: set[tuple[str, str]]) -> bool:
+def _alone(page: Page, line: Line, zone: str, repeated: set[Key]) -> bool:
     """Only furniture on its baseline: the head of a table may recur too."""
     beside = [other for other in page.lines if abs(other.baseline - line.baseline) < 3]
     return all(_key(zone, other) in repeated or _PAGE_NUMBER.fullmatch(other.text.strip()) for other in beside)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from paperlora.literature.pdf_blocks import Block, page_blocks
 from paperlora.literature.pdf_furniture import Furniture, part_furniture
 from paperlora.literature.pdf_lines import Line, Page, read_pages
+from paperlora.literature.pdf_order import in_reading_order
 from paperlora.literature.pdf_roles import assign_roles
 from paperlora.literature.pdf_style import find_style
 from paperlora.literature.pdf_text import Piece, assemble, continues, count_words, paragraphs_of, spell_rows
@@ -35,7 +36,9 @@ def read_layout(document: Any, max_pages: int) -> dict[str, Any]:
     pages = list(read_pages(document, max_pages))
     parted = part_furniture(pages)
     metadata = (document.metadata or {}).get("title") or ""
-    blocks = [page_blocks(f.text, p.number, p.width) for p, f in zip(pages, parted, strict=True)]
+    blocks = [
+        list(in_reading_order(page_blocks(f.text, p.number, p.width))) for p, f in zip(pages, parted, strict=True)
+    ]
     style = find_style(block for own in blocks for block in own)
     title, on_lines = find_title(pages[0], parted[0].text, metadata, style.size) if pages else ("", [])
     if blocks and on_lines:

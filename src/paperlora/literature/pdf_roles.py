@@ -229,7 +229,9 @@ def _mark_headings(blocks: Sequence[Block], style: Style) -> None:
 
 def _looks_like_heading(block: Block, style: Style) -> bool:
     text = " ".join(block.text.split())
-    if len(block.rows) > 3 or len(text) > 150 or block.size < 0.9 * style.size:
+    # Of small capitals the capital counts.
+    size = max(span.size for row in block.rows for span in row.spans) if text.isupper() else block.size
+    if len(block.rows) > 3 or len(text) > 150 or size < 0.9 * style.size:
         return False
     if _NAMED.fullmatch(text):
         return True
