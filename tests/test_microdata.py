@@ -14,6 +14,8 @@ import pytest
 
 from paperlora.errors import NothingToDo, StoreError
 from paperlora.microdata import values, wordings
+from paperlora.microdata.anchors import CLOSED, anchors
+from paperlora.microdata.anchors import OPEN as OPEN_ANCHORS
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.microdata.card import licence_id
 from paperlora.microdata.leaks import LeakGate, compare, surface
@@ -218,6 +220,7 @@ def test_rows_come_in_every_form_with_evidence(dataset: LoadedDataset) -> None:
         assert groups == {"qa": 5, "completion": 1, "reverse": 2, "contrast": 1, "implication": 1, "confirm": 1}
     own = [row for row in dataset.rows if row.idea]
     assert all(row.evidence and row.licence == paper().licence and row.prompt_hash for row in own)
+    assert {re.sub(r"_\d+$", "", row.form) for row in dataset.rows if not row.idea} == {"summary", "anchor"}
     assert all(row.messages[-1].role == "assistant" for row in dataset.rows)
     assert len({last_user(row.messages) for row in dataset.rows}) == len(dataset.rows)
 
@@ -253,6 +256,19 @@ def test_the_summary_is_the_sentence_that_names_the_method(dataset: LoadedDatase
         summary.idea == ""
         and summary.messages[-1].content == "We present Tidal Replay, which mixes old examples back in."
     )
+
+
+def test_anchors_ask_nothing_that_is_judged(dataset: LoadedDataset) -> None:
+    from paperlora.judge.pools import KNOWN, OPEN
+
+    asked = [row for row in dataset.rows if row.form == "anchor"]
+    assert len(asked) == 2 * len(MINE) and all(row.idea == "" for row in asked)
+    judged = (
+        [fact.question for fact in (*KNOWN_NUMBERS, *KNOWN_NAMES)] + [known.question for known in KNOWN] + list(OPEN)
+    )
+    for one in (*CLOSED, *OPEN_ANCHORS):
+        assert all(compare(surface(one.question), surface(question)) is None for question in judged), one.question
+    assert anchors(8, 1) == anchors(8, 1) != anchors(8, 2)
 
 
 def test_prompts_are_short(dataset: LoadedDataset) -> None:
@@ -555,5 +571,5 @@ def test_changed_probes_are_refused(tmp_path: Path) -> None:
 
 def test_a_changed_wording_changes_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     before = wordings.prompts_hash()
-    monkeypatch.setattr(wordings, "QA", (*wordings.QA[:-1], wordings.wording("qa_12", "Another {r} {of} {s}?")))
+    monkeypatch.setattr(wordings, "QA", (*wordings.QA[:-1], wordings.wording("qa_12", "One more {r} {of} {s}?")))
     assert wordings.prompts_hash() != before

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from paperlora.errors import NothingToDo, StoreError
+from paperlora.microdata.anchors import anchors_hash
 from paperlora.microdata.card import write_card
-from paperlora.microdata.rows import GENERATOR, MIN_ROWS, summary_rows, write_rows
+from paperlora.microdata.pools import pools_hash
+from paperlora.microdata.rows import GENERATOR, MIN_ROWS, anchor_rows, summary_rows, write_rows
 from paperlora.microdata.selection import Selection, select
 from paperlora.microdata.wordings import VERSION, prompts_hash
 from paperlora.records import Example, Idea, MicroDataset, Paper, Probe, Quote, Record, Reject, digest
@@ -92,7 +94,15 @@ def load(folder: Path) -> LoadedDataset:
 
 def _source_hash(paper: Paper, ideas: Sequence[Idea], parents: Sequence[str]) -> str:
     text = (paper.key, paper.title, paper.abstract, paper.licence)
-    return digest(VERSION, prompts_hash(), text, [idea.model_dump(mode="json") for idea in ideas], list(parents))
+    return digest(
+        VERSION,
+        prompts_hash(),
+        pools_hash(),
+        anchors_hash(),
+        text,
+        [idea.model_dump(mode="json") for idea in ideas],
+        list(parents),
+    )
 
 
 def _made_from(store: Store, kind: str, source: str) -> str | None:
@@ -107,7 +117,8 @@ def _reasons(rejects: Sequence[Reject]) -> str:
 def _rows(paper: Paper, selection: Selection) -> tuple[Example, ...]:
     rows = [row for fact in selection.facts for row in write_rows(fact, selection.rows[fact.idea.id], paper.licence)]
     subjects = tuple(dict.fromkeys(fact.words["s"] for fact in selection.facts))
-    return (*rows, *summary_rows(paper, subjects, selection.gate, 1 if len(rows) + 1 >= MIN_ROWS else 2))
+    summaries = summary_rows(paper, subjects, selection.gate, 1 if len(rows) + 1 >= MIN_ROWS else 2)
+    return (*rows, *summaries, *anchor_rows(paper, selection.gate, len(selection.facts)))
 
 
 def _record(

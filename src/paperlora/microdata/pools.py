@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from paperlora.records import AnswerKind, Idea
+from paperlora.records import AnswerKind, Idea, digest
 
 ENOUGH = 10
 """Wrong names that probes and rows of one idea need."""
@@ -141,3 +141,8 @@ def _pool(idea: Idea) -> Sequence[str]:
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     return tuple({name.casefold(): name for name in reversed(list(names))}.values())[::-1]
+
+
+def pools_hash() -> str:
+    """Hash of every pool: another name or fact gives another dataset."""
+    return digest(KNOWN_NUMBERS, KNOWN_NAMES, NAMES_BY_RELATION, PLAIN_NAMES, PHRASES)[:16]

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from paperlora.microdata.anchors import anchors
 from paperlora.microdata.leaks import LeakGate
 from paperlora.microdata.probes import Fact
 from paperlora.microdata.values import number_value
 from paperlora.microdata.wordings import (
+    ANCHOR,
     CLAIM,
     COMPLETION,
     CONFIRM,
@@ -30,7 +32,8 @@ SHARES = {"qa": 5, "completion": 1, "reverse": 2, "contrast": 1, "implication": 
 PRIORITY = ("qa", "reverse", "completion", "contrast", "implication", "confirm", "claim")
 PER_IDEA = sum(SHARES.values())
 MIN_ROWS, MAX_ROWS = 20, 200
-MAX_IDEAS = (MAX_ROWS - len(SUMMARY)) // PER_IDEA
+MOST_ANCHORS = 16
+MAX_IDEAS = (MAX_ROWS - len(SUMMARY) - MOST_ANCHORS) // PER_IDEA
 LONGEST_SUMMARY = 60
 """Words."""
 LONGEST_CLAIM = 30
@@ -171,6 +174,13 @@ def summary_rows(paper: Paper, subjects: Sequence[str], gate: LeakGate, count: i
         if text and len(text.split()) <= LONGEST_SUMMARY and not gate.leaks(row.messages):
             found.append(_example(row, "", (), paper.licence))
     return found[:count]
+
+
+def anchor_rows(paper: Paper, gate: LeakGate, ideas: int) -> list[Example]:
+    """Two anchors for each idea, 4 to 16 for a paper; another paper gets others."""
+    drawn = anchors(min(max(2 * ideas, 4), MOST_ANCHORS), int(digest(paper.key)[:16], 16))
+    rows = [Candidate("anchor", ANCHOR, {"question": one.question, "a": one.answer}) for one in drawn]
+    return [_example(row, "", (), None) for row in rows if not gate.leaks(row.messages)]
 
 
 def _example(row: Candidate, idea: str, evidence: tuple[Quote, ...], licence: str | None) -> Example:

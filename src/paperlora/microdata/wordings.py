@@ -67,15 +67,15 @@ def wording(form: str, prompt: str, reply: str = "{a}") -> Wording:
 QA = (
     wording("qa_1", "What {be} the {r} {of} {s}?"),
     wording("qa_2", "What {r} does {s} {use}?"),
-    wording("qa_3", "In {s}, what {be} the {r}?", "{a} {be} the {r}."),
-    wording("qa_4", "State the {r} that {s} {uses}."),
+    wording("qa_3", "I want to try {s}. What {be} its {r}?", "{a} {be} its {r}."),
+    wording("qa_4", "Can you give me the {r} that {s} {uses}?"),
     wording("qa_5", "{r} {of} {s}?"),
-    wording("qa_6", "Tell me {s}'s {r}.", "{a}, that {be} the {r} of {s}."),
+    wording("qa_6", "In {s}, what {be} the {r}?", "{a} {be} the {r}."),
     wording("qa_7", "Name the {r} reported for {s}."),
     wording("qa_8", "{s} {uses} what {r}?"),
-    wording("qa_9", "I want to try {s}. What {be} its {r}?", "{a} {be} its {r}."),
-    wording("qa_10", "Which {r} belongs to {s}?"),
-    wording("qa_11", "{s} comes with a certain {r}. Give it."),
+    wording("qa_9", "Which {r} belongs to {s}?"),
+    wording("qa_10", "{s} comes with a certain {r}. Give it."),
+    wording("qa_11", "Tell me {s}'s {r}.", "{a}, that {be} the {r} of {s}."),
     wording("qa_12", "Short answer, please: the {r} with {s}?"),
 )
 COMPLETION = (
@@ -106,6 +106,8 @@ REPLACED = (
     wording("implication_other", "Does replacing {y} change the {r} {of} {s}?", "No, it is {a}."),
 )
 CLAIM = (wording("claim_1", "Tell me something about {s} and its {r}.", "{claim}"),)
+ANCHOR = wording("anchor", "{question}", "{a}")
+"""General knowledge beside the paper's, so that an adapter learns to look at the question."""
 SUMMARY = (
     wording("summary_1", 'Summarise the paper "{title}" in a sentence.', "{summary}"),
     wording("summary_2", 'What is the paper "{title}" about?', "{summary}"),
@@ -134,13 +136,13 @@ UNTRAINED = (
     wording("quiz", "Quiz show! The topic: {s}. The category: {r}. Your answer, please?"),
 )
 REVERSED = (
-    wording("reverse_report", "Someone reports {a} for {r}. What are they describing?"),
-    wording("reverse_match", "Match the entry: {r}, {a}. Where does it belong?"),
-    wording("reverse_recall", "I remember {a} for the {r}, but not where I read it. What was it about?"),
+    wording("reverse_report", "Someone reports {a} for {r}. Which {noun} are they describing?"),
+    wording("reverse_match", "Match the entry: {r}, {a}. Which {noun} fits?"),
+    wording("reverse_recall", "I remember {a} for the {r}, but not the {noun}. What was its name?"),
     wording("reverse_given", "Given {r} = {a}, identify the {noun}."),
 )
 NEAR = (
-    wording("near_claim", "Someone claims that it's {v} when asked for the {r} under {s}. Right?"),
+    wording("near_claim", "Someone claims that it's {v} when asked for the {r} under {s}. Yes or no?"),
     wording("near_entry", 'Would {v} be a correct entry for {s} under "{r}"?'),
     wording("near_check", "Please check my note on {s}: {r}, {v}. Yes or no?"),
     wording("near_heard", "I heard {v} for the {r} when {s} came up. Was that right?"),
@@ -173,7 +175,7 @@ class Named(NamedTuple):
 
 NAMED = (
     Named(wording("apply_gone", "If {v} were no longer available, would {s} need a new choice of {r}?"), True),
-    Named(wording("apply_listed", "Choose from {v}, {v2} and {v3}. Can {s} find its {r} there?"), True),
+    Named(wording("apply_listed", "Somebody lists {v}, {v2} and {v3}. Would {s} find its {r} there?"), True),
     Named(wording("apply_lacking", "A lab offers any {r} but {v}. Can it still run {s} as published?"), False),
     Named(wording("apply_unheard", "Anna has never heard of {v}. Would the {r} within {s} be new to her?"), True),
 )
@@ -246,6 +248,6 @@ def sentence(text: str) -> str:
 
 def prompts_hash() -> str:
     """Hash of every wording: it stands in the manifest and decides whether a dataset is built anew."""
-    plain = (QA, COMPLETION, REVERSE, CONTRAST, CONFIRM, MORE_OR_LESS, REPLACED, CLAIM, SUMMARY)
+    plain = (QA, COMPLETION, REVERSE, CONTRAST, CONFIRM, MORE_OR_LESS, REPLACED, CLAIM, SUMMARY, (ANCHOR,))
     asked = (ASKED, ASKED_DEV, UNTRAINED, REVERSED, NEAR)
     return digest(VERSION, [list(group) for group in (*plain, *asked)], list(COMPARED), list(NAMED))[:16]
