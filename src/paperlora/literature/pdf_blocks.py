@@ -24,6 +24,8 @@ BLOCK_LEADING = 1.75
 """In units of the font size: baselines farther apart end a block, unless the page is set wider."""
 WIDER = 1.35
 """Baselines that are farther apart than the two before them by this factor end a block."""
+PROSE_SPAN = 30
+"""Characters in one style that are no formula, without a closer look."""
 DISPLAY_SHARE = 0.3
 LEAST_GUTTER = 6.0
 _NUMBERED = re.compile(r"(?:\d{1,2}|[A-Z])(?:\.\d{1,2})*\.?(?:\s|$)")
@@ -135,15 +137,21 @@ class Block:
 
 
 def _all_bold(spans: Sequence[Span]) -> bool:
+    if len(spans) == 1:
+        return spans[0].bold
     inked = [span for span in spans if span.text.strip() and not span.superscript]
     return bool(inked) and all(span.bold for span in inked)
 
 
 def _all_mono(spans: Sequence[Span]) -> bool:
+    if not spans[0].mono and spans[0].text.strip():
+        return False
     return all(span.mono for span in spans if span.text.strip())
 
 
 def _is_display(spans: Sequence[Span]) -> bool:
+    if len(spans[0].text) > PROSE_SPAN and not spans[0].math:
+        return False
     words = sum(len(_LONG_WORD.findall(span.text)) for span in spans if not span.math)
     return words <= 2 and symbolic_share(spans) > DISPLAY_SHARE
 

@@ -36,12 +36,12 @@ def _best_cut(blocks: Sequence[Block]) -> float | None:
     for x in _edges(blocks):
         left = [b for b in blocks if b.x1 <= x]
         right = [b for b in blocks if b.x0 >= x]
-        possible = min(_height(left), _height(right)) - ACROSS_COST * sum(
-            b.y1 - b.y0 for b in blocks if b.x0 < x < b.x1
-        )
-        if not left or not right or possible <= best_gain:
+        if not left or not right:
             continue
-        gain = possible - min(_height(left), _height(right)) + _side_by_side(left, right)
+        across = sum(b.y1 - b.y0 for b in blocks if b.x0 < x < b.x1)
+        if min(_height(left), _height(right)) - ACROSS_COST * across <= best_gain:
+            continue
+        gain = _side_by_side(left, right) - ACROSS_COST * across
         if gain > best_gain:
             best, best_gain = x, gain + 1.0
     return best

@@ -18,6 +18,7 @@ INDENT = 0.7
 """In units of the font size."""
 SOFT_HYPHEN = "\u00ad"
 _WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
+_CUT = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*[-‐\u00ad]\n[^\W\d_]*")
 _BROKEN = re.compile(r"([^\W_]+(?:[-‐][^\W_]+)*)[-‐\u00ad]$")
 _START = re.compile(r"[^\W_]+")
 _MARK = re.compile(r"[\d*∗†‡§¶,⋆]+")
@@ -99,17 +100,12 @@ def _small_capitals(last: Span, span: Span, before: str) -> bool:
 
 
 def count_words(blocks: Iterable[Block]) -> Counter[str]:
-    """Whole words and compounds of the document in lower case, parts cut by a line's end left out."""
-    words: Counter[str] = Counter()
-    for block in blocks:
-        cut = False
-        for line in block.text.split("\n"):
-            found = [word.casefold() for word in _WORD.findall(line)]
-            ends_cut = line.rstrip().endswith(("-", "‐", SOFT_HYPHEN))
-            found = found[int(cut) : len(found) - int(ends_cut)]
-            words.update(found)
-            words.update(part for word in found if "-" in word for part in word.split("-"))
-            cut = ends_cut
+    """Whole words, compounds and their parts in lower case; parts cut by a line's end are left out."""
+    text = "\n".join(block.text for block in blocks).casefold()
+    words = Counter(_WORD.findall(_CUT.sub(" ", text)))
+    for compound, count in [item for item in words.items() if "-" in item[0]]:
+        for part in compound.split("-"):
+            words[part] += count
     return words
 
 
