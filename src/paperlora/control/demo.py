@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from paperlora.catalog import open_catalog
 from paperlora.control.api import PrefectApi, Run
 from paperlora.control.follow import follow, started
-from paperlora.records import Verdict
+from paperlora.records import Rate, Verdict
 from paperlora.sandbox.corpus import TOPICS
 from paperlora.sandbox.server import Sandbox
 from paperlora.settings import Settings, load_settings
@@ -127,17 +128,19 @@ def show(result: DemoResult, settings: Settings, console: Console) -> None:
 
 
 def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
-    """One line a verdict, with 95% intervals."""
-    table = Table(title="What became of each idea (shares of right answers to direct probes, 95% intervals)")
-    for name in ("paper", "claim", "verdict", "base", "adapter", "gain", "trained form"):
-        table.add_column(name, overflow="fold")
-    for verdict in sorted(verdicts, key=lambda v: (v.paper, v.kind)):
-        trained = verdict.trained_form
-        table.add_row(
-            verdict.paper, verdict.claim, " ".join((verdict.kind, *verdict.flags)),
-            f"{verdict.base.right}/{verdict.base.asked}",
-            f"{verdict.adapted.right}/{verdict.adapted.asked} [{verdict.adapted.low:.2f}, {verdict.adapted.high:.2f}]",
-            f"{verdict.gain.value:+.2f} [{verdict.gain.low:+.2f}, {verdict.gain.high:+.2f}]",
-            f"{trained.right}/{trained.asked}" if trained else "-",
-        )
+    """One line a verdict, by paper; shares of right answers with 95% intervals."""
+    table = Table(title="What became of each idea: right answers to direct probes, 95% intervals", box=SIMPLE, pad_edge=False)
+    table.add_column("claim", overflow="fold")
+    for name in ("verdict", "base", "adapter", "gain", "trained form"):
+        table.add_column(name, no_wrap=name != "trained form", min_width=7)
+    for paper in sorted({verdict.paper for verdict in verdicts}):
+        table.add_section()
+        for verdict in (v for v in verdicts if v.paper == paper):
+            table.add_row(f"{paper}: {verdict.claim}", "\n".join((verdict.kind, *verdict.flags)), _count(verdict.base),
+                          f"{_count(verdict.adapted)}\n{verdict.adapted.low:.2f}–{verdict.adapted.high:.2f}",
+                          f"{verdict.gain.value:+.2f}\n{verdict.gain.low:+.2f}–{verdict.gain.high:+.2f}", _count(verdict.trained_form))
     return table
+
+
+def _count(rate: Rate | None) -> str:
+    return f"{rate.right}/{rate.asked}" if rate else "–"
