@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.box import SIMPLE
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
 from rich.table import Table
 
 from paperlora.catalog import open_catalog
@@ -114,7 +114,7 @@ def verdicts_of(settings: Settings) -> tuple[Verdict, ...]:
 
 def show(result: DemoResult, settings: Settings, console: Console) -> None:
     """The table of verdicts, what was counted, and where to look."""
-    console.print(verdict_table(result.verdicts))
+    console.print(verdict_tables(result.verdicts))
     catalog = open_catalog(settings)
     status = catalog.status()
     catalog.close()
@@ -127,18 +127,24 @@ def show(result: DemoResult, settings: Settings, console: Console) -> None:
     console.print(f"Prefect UI on this run: `paperlora up`, then {result.ui_url}", soft_wrap=True)
 
 
-def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
-    """One line a verdict, by paper; shares of right answers with 95% intervals."""
-    table = Table(title="What became of each idea: right answers to direct probes, 95% intervals", box=SIMPLE, pad_edge=False)
-    table.add_column("claim", overflow="fold")
-    for name in ("verdict", "base", "adapter", "gain", "trained form"):
-        table.add_column(name, no_wrap=name != "trained form", min_width=7)
-    for paper in sorted({verdict.paper for verdict in verdicts}):
-        table.add_section()
-        for verdict in (v for v in verdicts if v.paper == paper):
-            table.add_row(f"{paper}: {verdict.claim}", "\n".join((verdict.kind, *verdict.flags)), _count(verdict.base),
-                          f"{_count(verdict.adapted)}\n{verdict.adapted.low:.2f}–{verdict.adapted.high:.2f}",
-                          f"{verdict.gain.value:+.2f}\n{verdict.gain.low:+.2f}–{verdict.gain.high:+.2f}", _count(verdict.trained_form))
+def verdict_tables(verdicts: tuple[Verdict, ...]) -> Group:
+    """A table for each paper, a line for each idea; shares of right answers with 95% intervals."""
+    papers = sorted({verdict.paper for verdict in verdicts})
+    heading = "What became of each idea: right answers to direct probes, with 95% intervals\n"
+    return Group(heading, *(_table(paper, [v for v in verdicts if v.paper == paper]) for paper in papers))
+
+
+def _table(paper: str, verdicts: list[Verdict]) -> Table:
+    table = Table(title=paper, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("claim", overflow="fold", min_width=24)
+    for name in ("verdict", "base", "adapter", "gain", "trained"):
+        table.add_column(name, no_wrap=True)
+    for verdict in verdicts:
+        table.add_row(
+            verdict.claim, "\n".join((verdict.kind, *verdict.flags)), _count(verdict.base),
+            f"{_count(verdict.adapted)}\n{verdict.adapted.low:.2f}–{verdict.adapted.high:.2f}",
+            f"{verdict.gain.value:+.2f}\n{verdict.gain.low:+.2f}…{verdict.gain.high:+.2f}", _count(verdict.trained_form),
+        )
     return table
 
 
