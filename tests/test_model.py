@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, Gemma2Config, Gemma2ForCausalLM
 
 from paperlora.errors import ModelUnavailable
 from paperlora.model.base import Base, find_base, load_base
@@ -174,6 +174,18 @@ def test_model_without_chat_template_is_refused(base, tmp_path):
     (folder / "chat_template.jinja").unlink()
     with pytest.raises(ModelUnavailable, match="no chat template"):
         load_base(str(folder), device="cpu", cache=tmp_path)
+
+
+def test_model_that_bends_its_logits_is_refused(base, tmp_path):
+    """Gemma 2 caps attention scores and logits; a bank that ignored it would answer as another model."""
+    config = Gemma2Config(
+        vocab_size=512, hidden_size=64, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=32, final_logit_softcapping=0.1, attn_logit_softcapping=None,
+    )  # fmt: skip
+    Gemma2ForCausalLM(config).save_pretrained(tmp_path)
+    base.tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(ModelUnavailable, match="doesn't know"):
+        load_base(str(tmp_path), device="cpu", cache=tmp_path)
 
 
 @pytest.mark.parametrize("device", ["gpu!", *([] if torch.cuda.is_available() else ["cuda"])])

@@ -26,7 +26,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.utils import logging as transformers_logging
 
 from paperlora.errors import ModelUnavailable
-from paperlora.model.packing import ATTENTION, register
+from paperlora.model.packing import ATTENTION, agrees, register
 from paperlora.records import BaseModelId, digest
 from paperlora.store import MANIFEST, file_hash, slug, write_folder
 
@@ -77,6 +77,8 @@ def load_base(spec: str, *, device: str = "auto", cache: Path) -> Base:
     if not tokenizer.is_fast or not isinstance(tokenizer.chat_template, str):
         raise ModelUnavailable(f"{spec} has no chat template or no fast tokenizer.", "Choose an instruct model.")
     model.eval().requires_grad_(False)
+    if not agrees(model):
+        raise ModelUnavailable(f"{spec} is a kind of model whose attention or output head PaperLoRA doesn't know.")
     identity = BaseModelId(
         name=spec,
         weights_hash=_weights_hash(folder),

@@ -193,6 +193,22 @@ def register() -> None:
     AttentionMaskInterface.register(ATTENTION, sdpa_mask)
 
 
+@torch.no_grad()
+def agrees(model: Any) -> bool:
+    """Whether packed texts come out as the model's own forward pass has them; False for kinds of models that do more
+    than a plain decoder (soft-capped scores or logits, sinks, windows shorter than a text)."""
+    device, text = model.device, tuple(range(3, 11))
+    packed = pack([Block(text[:3], 0), Block(text[5:], 0), Block(text[3:], 0, parent=0)], device)
+    wanted = model(input_ids=torch.tensor([text], device=device), use_cache=False).logits[0, 3:].float()
+    try:
+        out = model.get_decoder()(input_ids=packed.ids, position_ids=packed.positions, use_cache=False, plan=packed)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    found = model.get_output_embeddings()(out.last_hidden_state[0, packed.starts[2] :]).float()
+    tolerance = 1e-3 if model.dtype == torch.float32 else 5e-2
+    return bool((found - wanted).norm() <= tolerance * wanted.norm())
+
+
 def _attention(
     module: Any,
     query: Tensor,
