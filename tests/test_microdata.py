@@ -437,19 +437,25 @@ def test_wrong_names_come_from_the_same_relation_and_never_from_the_same_questio
 
 
 @pytest.mark.parametrize(
-    ("relation", "kind", "phrase", "of", "be", "use"),
+    ("relation", "answer", "kind", "phrase", "of", "be", "use"),
     [
-        ("replay share", "number", "replay share", "of", "is", "use"),
-        ("the accuracy on Kelpie", "number", "accuracy on Kelpie", "for", "is", "reach"),
-        ("training steps", "number", "number of training steps", "for", "is", "use"),
-        ("number of anchors", "number", "number of anchors", "for", "is", "use"),
-        ("anchored layers", "phrase", "anchored layers", "of", "are", "use"),
-        ("training loss", "number", "training loss", "of", "is", "reach"),
-        ("learning rate", "number", "learning rate", "of", "is", "use"),
+        ("replay share", "37 percent", "number", "replay share", "of", "is", "have"),
+        ("the accuracy on Kelpie", "71.3", "number", "accuracy on Kelpie", "for", "is", "reach"),
+        ("training steps", "3,000", "number", "number of training steps", "for", "is", "have"),
+        ("training steps", "310 steps", "number", "number of training steps", "for", "is", "have"),
+        ("saved steps", "39 percent", "number", "saved steps", "of", "are", "have"),
+        ("standard deviation across seeds", "0.47", "number", "standard deviation across seeds", "for", "is", "have"),
+        ("number of anchors", "19", "number", "number of anchors", "for", "is", "have"),
+        ("anchored layers", "the last", "phrase", "anchored layers", "of", "are", "use"),
+        ("training loss", "2.1", "number", "training loss", "of", "is", "reach"),
+        ("learning rate", "1e-6", "number", "learning rate", "of", "is", "have"),
+        ("optimiser", "Marbel", "name", "optimiser", "of", "is", "use"),
     ],
 )
-def test_english_around_a_relation(relation: str, kind: AnswerKind, phrase: str, of: str, be: str, use: str) -> None:
-    mine = idea("Tidal Replay", relation, "37", kind)
+def test_english_around_a_relation(
+    relation: str, answer: str, kind: AnswerKind, phrase: str, of: str, be: str, use: str
+) -> None:
+    mine = idea("Tidal Replay", relation, answer, kind)
     found = slots(mine)
     assert (relation_phrase(mine), found["of"], found["be"], found["use"]) == (phrase, of, be, use)
 

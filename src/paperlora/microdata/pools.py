@@ -123,7 +123,7 @@ def wrong_names(idea: Idea, neighbours: Sequence[Idea]) -> tuple[str, ...]:
     """
     rivals = [other for other in neighbours if other.id != idea.id and other.answer_kind == idea.answer_kind]
     rivals = [other for other in rivals if (other.subject, other.relation) != (idea.subject, idea.relation)]
-    rivals.sort(key=lambda other: (other.relation.casefold() != idea.relation.casefold(), other.id))
+    rivals.sort(key=lambda other: (other.relation.casefold() != idea.relation.casefold(), digest(idea.id, other.id)))
     own = [other.answer for other in rivals if len(other.answer.split()) <= max(3, len(idea.answer.split()))]
     pool = list(_pool(idea))
     random.Random(int(idea.id, 16)).shuffle(pool)

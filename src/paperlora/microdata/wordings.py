@@ -22,8 +22,11 @@ _RESULT = re.compile(
     re.IGNORECASE,
 )
 _PREPOSITION = re.compile(
-    r"\s(?:of|on|in|at|for|with|after|before|under|per|from|to|by|over|between|during|against)\s", re.IGNORECASE
+    r"\s(?:of|on|in|at|for|with|after|before|under|per|from|to|by|over|between|during|against|across|without|within"
+    r"|through|above|below|among|until|than|as)\s",
+    re.IGNORECASE,
 )
+_COUNTED = re.compile(r"^\W*[\d.,]+(?:\s+(?P<unit>[a-z]+))?\W*$|^[a-z]+$", re.IGNORECASE)
 _DATA = re.compile(r"benchmark|dataset|data set|corpus|\bbench\b|\w+bench\b", re.IGNORECASE)
 _MODEL = re.compile(r"\bmodel\b|\w+lm\b|\bgpt\b|\bbert\b|\bllama\b", re.IGNORECASE)
 _SINGULAR_S = re.compile(r"(?:ss|us|is|bias|loss|basis|analysis|series)$", re.IGNORECASE)
@@ -187,12 +190,12 @@ def slots(idea: Idea) -> dict[str, str]:
     """The words that fill a template.
 
     ``s`` subject · ``r`` relation · ``a`` answer · ``an_r`` relation with its article · ``of`` of, or for where the
-    relation has a preposition of its own · ``be`` is/are · ``use``, ``uses`` use, or reach for results · ``noun`` what
-    the subject is · ``claim``.
+    relation has a preposition of its own · ``be`` is/are · ``use``, ``uses`` use for names, have for numbers, reach for
+    results · ``noun`` what the subject is · ``claim``.
     """
     relation = relation_phrase(idea)
     plural = is_plural(relation)
-    result = bool(_RESULT.search(relation))
+    use, uses = _verb(idea, relation)
     return {
         "s": spoken_subject(idea.subject),
         "r": relation,
@@ -200,11 +203,17 @@ def slots(idea: Idea) -> dict[str, str]:
         "an_r": relation if plural else f"{article(relation)} {relation}",
         "of": "for" if _PREPOSITION.search(f" {relation} ") else "of",
         "be": "are" if plural else "is",
-        "use": "reach" if result else "use",
-        "uses": "reaches" if result else "uses",
+        "use": use,
+        "uses": uses,
         "noun": "dataset" if _DATA.search(idea.subject) else "model" if _MODEL.search(idea.subject) else "method",
         "claim": idea.claim,
     }
+
+
+def _verb(idea: Idea, relation: str) -> tuple[str, str]:
+    if _RESULT.search(relation):
+        return "reach", "reaches"
+    return ("have", "has") if idea.answer_kind == "number" else ("use", "uses")
 
 
 def subject_names(subject: str) -> tuple[str, ...]:
@@ -220,10 +229,13 @@ def spoken_subject(subject: str) -> str:
 
 
 def relation_phrase(idea: Idea) -> str:
-    """The relation without its article; a bare plural that is counted becomes "number of …"."""
+    """The relation without its article; a plural that the answer counts becomes "number of …" ("training steps": 3,000)."""
     phrase = re.sub(r"^(?:the|an?|its|their)\s+", "", idea.relation.strip(" .:?"), flags=re.IGNORECASE)
-    counted = idea.answer_kind == "number" and is_plural(phrase) and not _RESULT.search(phrase)
-    return f"number of {phrase}" if counted else phrase
+    match = _COUNTED.match(idea.answer)
+    unit = (match["unit"] or "") if match else ""
+    counted = match is not None and unit.casefold() in ("", *phrase.casefold().split())
+    counts = idea.answer_kind == "number" and counted and is_plural(phrase) and not _RESULT.search(phrase)
+    return f"number of {phrase}" if counts else phrase
 
 
 def is_plural(phrase: str) -> bool:
