@@ -18,7 +18,7 @@ from paperlora.sandbox.server import Sandbox
 from paperlora.settings import Settings, load_settings
 
 # Found by trying, see docs/log.md: on SmolLM2-135M this dose reaches unseen wordings within the demo's ten minutes.
-RECIPE = {"name": "demo", "rank": 16, "alpha": 32.0, "learning_rate": 1e-3, "batch_size": 8, "epochs": 8.0, "checkpoints": 4}
+RECIPE = {"name": "demo", "rank": 16, "alpha": 32.0, "learning_rate": 1e-3, "batch_size": 4, "epochs": 5.0, "checkpoints": 4}
 ADAPTERS = 4
 
 
@@ -136,7 +136,7 @@ def verdict_tables(verdicts: tuple[Verdict, ...]) -> Group:
 
 def _table(paper: str, verdicts: list[Verdict]) -> Table:
     table = Table(title=paper, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("claim", overflow="fold", min_width=24)
+    table.add_column("claim", overflow="fold", min_width=18)
     for name in ("verdict", "base", "adapter", "gain", "trained"):
         table.add_column(name, no_wrap=True)
     for verdict in verdicts:
