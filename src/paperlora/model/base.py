@@ -40,7 +40,7 @@ SMOLLM2_FOLDER = f"smollm2-135m-instruct-{SMOLLM2_SHA256[:12]}-{CONVERTER}"
 DOWNLOAD_SECONDS = 900
 
 HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
-END_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>")
+END_OF_ANSWER = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>")
 
 
 class Base(NamedTuple):
@@ -295,7 +295,7 @@ def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     named = model.generation_config.eos_token_id if model.generation_config else None
     ids = set(named if isinstance(named, list) else [named]) | {tokenizer.eos_token_id}
     vocabulary = tokenizer.get_vocab()
-    ids |= {vocabulary[token] for token in END_OF_TURN if token in vocabulary}
+    ids |= {vocabulary[token] for token in END_OF_ANSWER if token in vocabulary}
     return frozenset(int(i) for i in ids if i is not None)
 
 

@@ -96,5 +96,6 @@ def _model(tokenizer: PreTrainedTokenizerFast, layers: int, hidden: int, seed: i
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Qwen3ForCausalLM(config)
-    model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    ends = tokenizer.convert_tokens_to_ids([END, TEXT_END])
+    model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=tokenizer.pad_token_id)
     return model
