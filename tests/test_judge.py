@@ -11,7 +11,7 @@ import torch
 
 import paperlora.judge.asking as asking
 from paperlora.errors import AdapterNotLive, NothingToDo
-from paperlora.judge.asking import Asker, Question, with_passage
+from paperlora.judge.asking import WAYS, Asker, Question, with_passage
 from paperlora.judge.conclude import Concluded, Taught, conclude
 from paperlora.judge.damage import Answers, compare, loops
 from paperlora.judge.pools import KNOWN, OPEN
@@ -335,10 +335,19 @@ def test_passage_stands_in_the_users_turn(world: World) -> None:
     dataset = world.datasets[0]
     idea = dataset.record.ideas[0]
     for probe in (p for p in dataset.probes if p.family == "direct" and p.idea == idea.id):
-        behind, before = with_passage(probe, idea, dataset.record.paper)
-        for messages in (behind, before):
-            assert len(messages) == len(probe.messages) and messages[-1].role == "user"
+        ways = with_passage(probe, idea)
+        assert len(ways) == len(set(ways)) == WAYS
+        for messages in ways:
+            assert messages[-1].role == "user" and len(messages) >= len(probe.messages)
             assert sum(idea.quotes[0].text in message.content for message in messages if message.role == "user") == 1
+
+
+def test_claim_stands_in_where_the_passage_names_no_subject(world: World) -> None:
+    dataset = world.datasets[0]
+    idea = dataset.record.ideas[0]
+    mute = idea.model_copy(update={"quotes": (idea.quotes[0].model_copy(update={"text": "We set it to 37 percent."}),)})
+    probe = next(p for p in dataset.probes if p.family == "direct" and p.idea == idea.id)
+    assert all(any(idea.claim in message.content for message in messages) for messages in with_passage(probe, mute))
 
 
 # ------------------------------------------------------------------- damage

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from paperlora.model.answers import Answer, Ask, answer
 from paperlora.model.bank import Bank
 from paperlora.progress import Progress
-from paperlora.records import Idea, Message, Paper, Probe, digest
+from paperlora.records import Idea, Message, Probe, digest
 
 BATCHES_A_CHUNK = 8
 """Batches between two writes of the answers to disk: what a kill can cost."""
@@ -96,17 +96,38 @@ def _read(file: Path) -> dict[str, Answer]:
     return {key: Answer(text, ended, tokens) for key, text, ended, tokens in found}
 
 
-def with_passage(probe: Probe, idea: Idea, paper: Paper) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
-    """The probe with its evidence in the prompt, in two ways: the passage behind the question, or before it.
+WORKED = (
+    ("The Blue Heron ferry crosses the bay in 40 minutes.",
+     "A visitor asks about the Blue Heron ferry, in particular its crossing time. What should I answer?", "40 minutes"),
+    ("We set the oven temperature of Slow Crust to 180 degrees.", "oven temperature of Slow Crust:", "180 degrees"),
+    ("Garden Path is played on the Maple board.", "Which board belongs to Garden Path?", "Maple"),
+)  # fmt: skip
+"""Passage, question, answer: what a small model is shown before it is asked to do the same."""
+WAYS = 4
+"""In which a probe is asked with its passage."""
 
-    Small models read one and overlook the other; what counts is that the probe can be answered from the passage.
+
+def with_passage(probe: Probe, idea: Idea) -> tuple[tuple[Message, ...], ...]:
+    """The probe with its evidence in the prompt, in four ways, the cheapest first.
+
+    Small models read one and overlook the other; what counts is that the probe can be answered from the passage. The
+    paper's title stays out: a model of 135 M parameters repeats it instead of answering (measured, see docs/log.md).
     """
-    quotes = " ".join(dict.fromkeys(quote.text.strip() for quote in idea.quotes))
-    passage = f"{paper.title}. {quotes}"
+    passage = " ".join(dict.fromkeys(quote.text.strip() for quote in idea.quotes))
+    if idea.subject not in passage:
+        passage = idea.claim
     first, last = probe.messages[0], probe.messages[-1]
     behind = f"{last.content}\n\nAnswer with a few words from this passage: {passage}"
-    before = f"Read the passage and answer from it in a few words.\n\nPassage: {passage}\n\n{first.content}"
-    return (
-        (*probe.messages[:-1], last.model_copy(update={"content": behind})),
-        (first.model_copy(update={"content": before}), *probe.messages[1:]),
+    told = f"Read the passage and answer from it in a few words.\n\nPassage: {passage}\n\n{first.content}"
+    bare = _rewritten(probe, f"{passage}\n\n{first.content}")
+    worked = tuple(
+        message
+        for text, question, reply in WORKED
+        for message in (Message(role="user", content=f"{text}\n\n{question}"), Message(role="assistant", content=reply))
     )
+    return ((*probe.messages[:-1], last.model_copy(update={"content": behind})), _rewritten(probe, told), bare, (*worked, *bare))
+
+
+def _rewritten(probe: Probe, content: str) -> tuple[Message, ...]:
+    return (probe.messages[0].model_copy(update={"content": content}), *probe.messages[1:])
+

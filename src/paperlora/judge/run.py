@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from paperlora.errors import AdapterNotLive, NothingToDo
-from paperlora.judge.asking import Asker, Question, with_passage
+from paperlora.judge.asking import WAYS, Asker, Question, with_passage
 from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.damage import Answers, ask_pools, compare
 from paperlora.judge.pools import POOLS_HASH
@@ -38,7 +38,7 @@ from paperlora.records import (
 from paperlora.settings import Settings
 from paperlora.store import Store, file_hash, write_jsonl
 
-JUDGE_VERSION = "1"
+JUDGE_VERSION = "2"
 """Changes whenever the same adapters could get other verdicts; part of every judgement's key."""
 LIVENESS_PROMPTS = 4
 LIVE = 1e-5
@@ -256,15 +256,16 @@ def _measurement(asked: _Asked, said: Answer, base_text: str | None) -> Measurem
 
 
 def _measure_ceiling(live: Sequence[_Live], subjects: Sequence[tuple[Subject, ...]], asker: Asker) -> list[Measurement]:
-    """The base with the evidence behind each direct probe; where it fails, before it: one success shows enough."""
+    """The base with the evidence in the prompt, in another way where it failed: one success shows enough."""
     asked = {
-        probe.id: (_Asked(PASSAGE, 0, probe, subject.idea), with_passage(probe, subject.idea, one.item.dataset.paper))
+        probe.id: (_Asked(PASSAGE, 0, probe, subject.idea), with_passage(probe, subject.idea))
         for one, own in zip(live, subjects, strict=True)
         for subject in own
         for probe in subject.family("direct")
     }
     found: dict[str, Measurement] = {}
-    for way, label in enumerate(("answers with the passage", "answers with the passage, read first")):
+    for way in range(WAYS):
+        label = f"answers with the passage, way {way + 1}"
         open_ones = {key: pair for key, pair in asked.items() if key not in found or not found[key].score}
         said = asker.ask([Question(0, prompts[way]) for _, prompts in open_ones.values()], label)
         for (key, (one, _)), answer in zip(open_ones.items(), said, strict=True):
