@@ -342,12 +342,15 @@ def test_passage_stands_in_the_users_turn(world: World) -> None:
             assert sum(idea.quotes[0].text in message.content for message in messages if message.role == "user") == 1
 
 
-def test_claim_stands_in_where_the_passage_names_no_subject(world: World) -> None:
+def test_the_subject_is_named_where_the_passage_does_not_and_the_claim_never_is(world: World) -> None:
     dataset = world.datasets[0]
     idea = dataset.record.ideas[0]
-    mute = idea.model_copy(update={"quotes": (idea.quotes[0].model_copy(update={"text": "We set it to 37 percent."}),)})
+    quote = idea.quotes[0].model_copy(update={"text": "We set it to 12 percent."})
+    misread = idea.model_copy(update={"quotes": (quote,)})
     probe = next(p for p in dataset.probes if p.family == "direct" and p.idea == idea.id)
-    assert all(any(idea.claim in message.content for message in messages) for messages in with_passage(probe, mute))
+    for messages in with_passage(probe, misread):
+        said = "\n".join(message.content for message in messages)
+        assert f"{idea.subject}: We set it to 12 percent." in said and idea.answer not in said
 
 
 # ------------------------------------------------------------------- damage
@@ -466,7 +469,13 @@ def test_everyone_is_asked_what_the_verdicts_need_and_no_dev_probe(judged: Judge
         "near_miss",
         "locality",
     }
-    assert {family for model, family in asked if model == BASE} == {"direct", "implication", "locality"}
+    assert {family for model, family in asked if model == BASE} == {
+        "direct",
+        "reverse",
+        "implication",
+        "near_miss",
+        "locality",
+    }
     assert {family for model, family in asked if model == PASSAGE} == {"direct"}
     first = items[0].dataset.ideas[0].id
     assert {m.family for m in judged.measurements if m.model == other and m.idea == first} == {"direct"}

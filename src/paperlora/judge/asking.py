@@ -112,10 +112,11 @@ def with_passage(probe: Probe, idea: Idea) -> tuple[tuple[Message, ...], ...]:
 
     Small models read one and overlook the other; what counts is that the probe can be answered from the passage. The
     paper's title stays out: a model of 135 M parameters repeats it instead of answering (measured, see docs/log.md).
+    Where the quotes don't name what they are about ("We set it to 19"), its name stands before them; never the claim,
+    which may be the reader's own words: the ceiling is there to catch a reader who got the passage wrong.
     """
-    passage = " ".join(dict.fromkeys(quote.text.strip() for quote in idea.quotes))
-    if idea.subject not in passage:
-        passage = idea.claim
+    quotes = " ".join(dict.fromkeys(quote.text.strip() for quote in idea.quotes))
+    passage = quotes if idea.subject.casefold() in quotes.casefold() else f"{idea.subject}: {quotes}"
     first, last = probe.messages[0], probe.messages[-1]
     behind = f"{last.content}\n\nAnswer with a few words from this passage: {passage}"
     told = f"Read the passage and answer from it in a few words.\n\nPassage: {passage}\n\n{first.content}"
@@ -125,9 +126,13 @@ def with_passage(probe: Probe, idea: Idea) -> tuple[tuple[Message, ...], ...]:
         for text, question, reply in WORKED
         for message in (Message(role="user", content=f"{text}\n\n{question}"), Message(role="assistant", content=reply))
     )
-    return ((*probe.messages[:-1], last.model_copy(update={"content": behind})), _rewritten(probe, told), bare, (*worked, *bare))
+    return (
+        (*probe.messages[:-1], last.model_copy(update={"content": behind})),
+        _rewritten(probe, told),
+        bare,
+        (*worked, *bare),
+    )
 
 
 def _rewritten(probe: Probe, content: str) -> tuple[Message, ...]:
     return (probe.messages[0].model_copy(update={"content": content}), *probe.messages[1:])
-

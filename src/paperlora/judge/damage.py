@@ -1,10 +1,4 @@
-"""What an adapter broke: the same small frozen pools for every adapter, always beside the base's own answers.
-
-Measures and bounds are those of the project's method. Two of them are read as follows. The drift of the likelihood of
-unrelated text is held against .05 nats alone where no placebo adapters give a percentile. A pool of two dozen facts
-can't exclude a loss of five points, so that loss of known facts is damage where it is shown (P(loss > 5 points) ≥ .95),
-not wherever it can't be excluded.
-"""
+"""What an adapter broke: the same small frozen pools for every adapter, always beside the base's own answers."""
 
 from __future__ import annotations
 
@@ -13,17 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from paperlora.judge.asking import Asker, Question
+from paperlora.judge.bounds import broken
 from paperlora.judge.pools import KNOWN, OPEN, TEXTS
-from paperlora.judge.posterior import Count, p_above
+from paperlora.judge.posterior import Count
 from paperlora.judge.scoring import kind_of, normalise, opening, score, states_value
 from paperlora.model.answers import Answer, Continuation, log_likelihoods
 from paperlora.records import Message
 
-NLL_DRIFT = 0.05
-KNOWN_LOSS = 0.05
-UNIQUE_RATIO = 0.85
-CAP_HITS = 0.05
-THINK_LEAK = 0.02
 LOOP = 3
 """Times that the same three words must come to make a loop."""
 
@@ -74,11 +64,10 @@ def compare(adapted: Answers, base: Answers, taught: Sequence[tuple[str, ...]]) 
         taught: accepted answers of each idea it was taught: none of them belongs into these pools' answers.
     """
     kept = _kept(adapted.known, base.known)
-    unique = _unique(adapted.open) / max(_unique(base.open), 1e-9)
     measures = {
         "nll_drift": adapted.nll - base.nll,
         "known_asked": kept.asked,
-        "unique_ratio": unique,
+        "unique_ratio": _unique(adapted.open) / _unique(base.open),
         "top_answer_share": _top_share(adapted.open),
         "cap_hit_change": _share(adapted.all, _capped) - _share(base.all, _capped),
         "loop_change": _share(adapted.all, loops) - _share(base.all, loops),
@@ -87,15 +76,7 @@ def compare(adapted: Answers, base: Answers, taught: Sequence[tuple[str, ...]]) 
     }
     if kept.asked:
         measures["known_change"] = kept.share - 1.0
-    broken = (
-        measures["nll_drift"] >= NLL_DRIFT,
-        1.0 - p_above(kept, 1.0 - KNOWN_LOSS) >= 0.95,
-        unique < UNIQUE_RATIO,
-        measures["cap_hit_change"] >= CAP_HITS,
-        measures["loop_change"] >= CAP_HITS,
-        measures["think_leak"] > THINK_LEAK,
-    )
-    return Damage(any(broken), {name: round(value, 4) for name, value in measures.items()})
+    return Damage(bool(broken(measures)), {name: round(value, 4) for name, value in measures.items()})
 
 
 def loops(said: Answer) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from paperlora.judge.bounds import broken
 from paperlora.judge.posterior import Count, p_above
 from paperlora.judge.verdict import Tally, keeps_neighbours
 from paperlora.records import Adapter, AdapterReport, Checkpoint, Diagnosis, Verdict, digest
@@ -43,9 +44,10 @@ class Finding(NamedTuple):
 
 
 def diagnose(case: Case) -> tuple[Diagnosis, ...]:
-    """The cause of this verdict, and that of the adapter's damage where it is flagged."""
+    """The cause of this verdict, if it has one; before it that of the damage which spoils a success."""
     finding = _FINDERS[case.verdict.kind](case) if case.verdict.kind in _FINDERS else None
-    found = [finding, _damage(case) if case.report.damaged else None]
+    spoilt = case.report.damaged and (finding is None or case.verdict.kind.startswith("ABSORBED"))
+    found = [_damage(case) if spoilt else None, finding]
     return tuple(_record(case.verdict, one) for one in found if one is not None)
 
 
@@ -194,13 +196,12 @@ def _inconclusive(case: Case) -> Finding:
 
 
 def _damage(case: Case) -> Finding:
-    worst = ", ".join(
-        f"{name} {value:+.2f}" for name, value in sorted(case.report.damage.items()) if not name.endswith("asked")
-    )
+    measures = case.report.damage
+    worst = ", ".join(f"{name} {measures[name]:+.2f}" for name in broken(measures))
     return Finding(
         f"the adapter is damaged: {worst}", "the dose displaces what the base knew",
         "retrain on half of the lost slice: if the other half returns, replay the base's own answers; else lower alpha and epochs",
-        "known facts return to within 5 points of the base, the verdict's direct probes stay",
+        "known facts return to within 5 points of the base, and the direct probes stay",
     )  # fmt: skip
 
 

@@ -15,7 +15,9 @@ from paperlora.judge.asking import WAYS, Asker, Question, with_passage
 from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.damage import Answers, ask_pools, compare
 from paperlora.judge.pools import POOLS_HASH
+from paperlora.judge.posterior import Count
 from paperlora.judge.tally import BASE, PASSAGE, Subject, score_answer, score_locality
+from paperlora.judge.verdict import reads_passage
 from paperlora.model.answers import Answer, next_token_logits
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
@@ -38,14 +40,14 @@ from paperlora.records import (
 from paperlora.settings import Settings
 from paperlora.store import Store, file_hash, write_jsonl
 
-JUDGE_VERSION = "2"
+JUDGE_VERSION = "3"
 """Changes whenever the same adapters could get other verdicts; part of every judgement's key."""
 LIVENESS_PROMPTS = 4
 LIVE = 1e-5
 """Largest difference of a logit below which an adapter counts as not applied; rounding stays below it."""
 NOISE_SAMPLE = 24
-BASE_FAMILIES: tuple[ProbeFamily, ...] = ("direct", "implication", "locality")
-"""What the verdicts need of the base."""
+BASE_FAMILIES: tuple[ProbeFamily, ...] = ("direct", "reverse", "implication", "near_miss", "locality")
+"""What the base is asked: all but trained wordings, which no rule compares."""
 
 
 class JudgeItem(NamedTuple):
@@ -184,7 +186,7 @@ def _judge(
 ) -> Judged:
     subjects = [_subjects(one, _placebos(one, live, settings.judge.placebos)) for one in live]
     slots = {one.item.adapter.id: one.slot for one in live}
-    measurements = [*_measure(subjects, slots, asker), *_measure_ceiling(live, subjects, asker)]
+    measurements = [*_measure(subjects, slots, asker), *_measure_ceiling(subjects, asker)]
     noise = _noise_floor(measurements, subjects, asker, settings.judge.batch_rows)
     pools = ask_pools(asker, [0, *(one.slot for one in live)], settings.judge.batch_rows)
     reports = [_report(one, noise, answers, pools[0]) for one, answers in zip(live, pools[1:], strict=True)]
@@ -255,24 +257,34 @@ def _measurement(asked: _Asked, said: Answer, base_text: str | None) -> Measurem
     )  # fmt: skip
 
 
-def _measure_ceiling(live: Sequence[_Live], subjects: Sequence[tuple[Subject, ...]], asker: Asker) -> list[Measurement]:
-    """The base with the evidence in the prompt, in another way where it failed: one success shows enough."""
-    asked = {
-        probe.id: (_Asked(PASSAGE, 0, probe, subject.idea), with_passage(probe, subject.idea))
-        for one, own in zip(live, subjects, strict=True)
-        for subject in own
-        for probe in subject.family("direct")
-    }
+def _measure_ceiling(subjects: Sequence[tuple[Subject, ...]], asker: Asker) -> list[Measurement]:
+    """The base with the evidence in the prompt, on every direct probe.
+
+    Where that leaves an idea unjudgeable, what failed is asked in the next way: one success shows that a probe can be
+    answered from its passage.
+    """
+    ideas = [subject for own in subjects for subject in own]
     found: dict[str, Measurement] = {}
     for way in range(WAYS):
-        label = f"answers with the passage, way {way + 1}"
-        open_ones = {key: pair for key, pair in asked.items() if key not in found or not found[key].score}
-        said = asker.ask([Question(0, prompts[way]) for _, prompts in open_ones.values()], label)
-        for (key, (one, _)), answer in zip(open_ones.items(), said, strict=True):
+        doubtful = [subject for subject in ideas if not _is_answerable(subject, found)]
+        asked = [
+            _Asked(PASSAGE, 0, probe, subject.idea)
+            for subject in doubtful
+            for probe in subject.family("direct")
+            if probe.id not in found or not found[probe.id].score
+        ]
+        questions = [Question(0, with_passage(one.probe, one.idea)[way]) for one in asked]
+        said = asker.ask(questions, f"answers with the passage, way {way + 1}") if asked else []
+        for one, answer in zip(asked, said, strict=True):
             measured = _measurement(one, answer, None)
-            if key not in found or measured.score:
-                found[key] = measured
+            if one.probe.id not in found or measured.score:
+                found[one.probe.id] = measured
     return list(found.values())
+
+
+def _is_answerable(subject: Subject, found: Mapping[str, Measurement]) -> bool:
+    scores = [found[probe.id].score for probe in subject.family("direct") if probe.id in found]
+    return reads_passage(Count(sum(scores), len(scores)))
 
 
 def _noise_floor(

@@ -128,9 +128,9 @@ def unjudgeable(tally: Tally) -> str:
         return f"Only {asked:g} direct probes were answered, {LEAST_PROBES} are needed."
     if not tally.ceiling.asked:
         return "The base was never asked with the passage in the prompt, so that nothing shows that the probes can be answered."
-    certain = p_above(tally.ceiling, 0.7)
-    if certain >= 0.9:
+    if reads_passage(tally.ceiling):
         return ""
+    certain = p_above(tally.ceiling, 0.7)
     return (
         f"Even with the passage in the prompt the base answers {tally.ceiling} direct probes (P(c > 0.7) = {_p(certain)}, "
         f"needed 0.9): probes or extraction may be broken, or this base can't read them. "
@@ -143,6 +143,11 @@ def _shallow(rule: Rule, tally: Tally, q_value: float | None) -> str:
     if rule.kind != "ABSORBED_SHALLOW":
         return ""
     return f" Not deep: {_deep(tally, q_value)[-1].text}."
+
+
+def reads_passage(ceiling: Count) -> bool:
+    """Given the passage, the base answers: the probes can be answered, and from this evidence."""
+    return p_above(ceiling, 0.7) >= 0.9
 
 
 def _known(t: Tally, q: float | None) -> list[Condition]:
