@@ -20,5 +20,7 @@ def train(datasets: list[str] | None = None, recipe: dict[str, Any] | None = Non
         config: settings file; by default the worker's own.
     """
     plan = plan_training(datasets, config)
-    adapters = [uri for bank in plan.banks for uri in train_bank(bank, recipe, config)]
-    return close_run("train", config, adapters, plan.deferred, plan.handled)
+    banks = [train_bank(bank, recipe, config) for bank in plan.banks]
+    adapters = [uri for bank in banks for uri in bank.uris]
+    rejects = plan.deferred + [reject for bank in banks for reject in bank.rejects]
+    return close_run("train", config, adapters, rejects, plan.handled)

@@ -28,6 +28,13 @@ class TrainPlan(NamedTuple):
     handled: list[str]
 
 
+class Trained(NamedTuple):
+    """The adapters of one bank, and what could not be trained."""
+
+    uris: list[str]
+    rejects: list[Reject]
+
+
 @task(name="plan")
 def plan_training(datasets: list[str] | None, config: str | None) -> TrainPlan:
     """Datasets in banks of equal size, those with the most ideas first; what is beyond the limit is counted."""
@@ -55,7 +62,7 @@ def _all_datasets(store: Store) -> list[str]:
 
 
 @task(name="bank", **RETRY)
-def train_bank(datasets: Sequence[str], recipe: dict[str, object] | None, config: str | None) -> list[str]:
+def train_bank(datasets: Sequence[str], recipe: dict[str, object] | None, config: str | None) -> Trained:
     """Train one bank of adapters; finished ones are reused, a killed one goes on where its state was saved."""
     from paperlora.lora.train import train_adapters
     from paperlora.model.base import load_base
@@ -64,11 +71,12 @@ def train_bank(datasets: Sequence[str], recipe: dict[str, object] | None, config
     base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
     items = [_item(reference) for reference in datasets]
     chosen = Recipe.model_validate(recipe) if recipe else settings.recipe
+    dropped: list[Reject] = []
     uris = train_adapters(
         items, chosen, base, store, work_folder(settings, "train"), bank_size=settings.train.bank_size,
-        progress=ProgressArtifact("train"),
+        progress=ProgressArtifact("train"), dropped=dropped,
     )
-    return [with_hash(uri) for uri in uris]
+    return Trained([with_hash(uri) for uri in uris], dropped)
 
 
 def _item(reference: str) -> TrainItem:

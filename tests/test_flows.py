@@ -154,7 +154,8 @@ def test_rerun_from_judge_fetches_asks_and_trains_nothing(house: House) -> None:
     before, steps = dict(house.sandbox.counts), trained_steps(house.settings)
     top = revive(house.api, night.id[:8], "judge")
     assert top.id == night.id
-    assert settle(house.api, top).state == "COMPLETED"
+    ended = settle(house.api, top)
+    assert ended.state == "COMPLETED", house.api.last_error(ended)
     assert dict(house.sandbox.counts) == before
     assert trained_steps(house.settings) == steps
 

@@ -81,8 +81,6 @@ def _show(api: PrefectApi, run: Run, progress: Progress, rows: dict[str, TaskID]
     if run.id not in rows:
         rows[run.id] = progress.add_task("waiting", name=api.flow_name(run), total=100)
     row = rows[run.id]
-    if progress.tasks[row].finished:
-        return
     step = api.step(run)
     label = run.state_name if run.final or step is None else step.label
     progress.update(row, completed=100 if run.state == "COMPLETED" else step.percent if step else 0, description=label.lower())

@@ -187,6 +187,8 @@ def _environment(settings: Settings, config: Path | None, stack: Stack) -> dict[
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_CLIENT_MAX_RETRIES": "10",
+        # Two processes whose idle threads spin slow each other down many times over.
+        "OMP_WAIT_POLICY": "PASSIVE",
         "PYTHONUNBUFFERED": "1",
     }
     chosen = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
