@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from rich.table import Table
 from paperlora.catalog import open_catalog
 from paperlora.control.api import PrefectApi, Run
 from paperlora.control.follow import follow, started
+from paperlora.judge.posterior import Count, gain, rate
 from paperlora.records import Rate, Verdict
 from paperlora.sandbox.corpus import TOPICS
 from paperlora.sandbox.server import Sandbox
@@ -115,6 +117,7 @@ def verdicts_of(settings: Settings) -> tuple[Verdict, ...]:
 def show(result: DemoResult, settings: Settings, console: Console) -> None:
     """The table of verdicts, what was counted, and where to look."""
     console.print(verdict_tables(result.verdicts))
+    console.print(adapter_table(result.verdicts))
     catalog = open_catalog(settings)
     status = catalog.status()
     catalog.close()
@@ -146,6 +149,36 @@ def _table(paper: str, verdicts: list[Verdict]) -> Table:
             f"{verdict.gain.value:+.2f}\n{verdict.gain.low:+.2f}…{verdict.gain.high:+.2f}", _count(verdict.trained_form),
         )
     return table
+
+
+def adapter_table(verdicts: tuple[Verdict, ...]) -> Table:
+    """Each adapter as a whole: its ideas pooled, and all adapters together in the last line."""
+    table = Table(title="Each adapter as a whole, ideas pooled: trained and unseen wordings, 95% intervals", title_justify="left",
+                  box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("adapter of", "trained", "unseen", "base", "gain", "damaged"):
+        table.add_column(name, no_wrap=name == "adapter of")
+    adapters = sorted({verdict.adapter for verdict in verdicts})
+    for adapter in adapters:
+        mine = [verdict for verdict in verdicts if verdict.adapter == adapter]
+        table.add_row(mine[0].paper, *_pooled(mine), "yes" if "DAMAGED" in mine[0].flags else "no")
+    if len(adapters) > 1:
+        table.add_section()
+        table.add_row("all", *_pooled(verdicts), "")
+    return table
+
+
+def _pooled(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    trained, adapted, base = (
+        Count(sum(rate.right for rate in rates), sum(rate.asked for rate in rates))
+        for rates in ([v.trained_form for v in verdicts if v.trained_form], [v.adapted for v in verdicts], [v.base for v in verdicts])
+    )
+    found = gain(adapted, [base])
+    return (*(_with_interval(count) for count in (trained, adapted, base)), f"{found.value:+.2f}\n{found.low:+.2f}…{found.high:+.2f}")
+
+
+def _with_interval(count: Count) -> str:
+    share = rate(int(count.right), int(count.asked))
+    return f"{share.right}/{share.asked}\n{share.low:.2f}–{share.high:.2f}"
 
 
 def _count(rate: Rate | None) -> str:
