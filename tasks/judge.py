@@ -62,4 +62,4 @@ def _item(folder: Path, settings: Settings) -> JudgeItem:
     adapter = read_json(folder / "adapter.json", Adapter)
     paper, revision = adapter.dataset.split("/")
     dataset = load(Store.at(settings.datasets.expanduser().resolve()).folder(paper, revision))
-    return JudgeItem(adapter, folder, dataset.record, dataset.probes)
+    return JudgeItem(adapter, folder, dataset.record, dataset.probes, dataset.rows)
