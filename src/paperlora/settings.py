@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -125,7 +125,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="PAPERLORA_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
     )
-    _toml: ClassVar[dict[str, Any]] = {}
 
     home: Path = Path("var")
     """Everything the tool writes, except the micro-datasets."""

@@ -70,14 +70,6 @@ class Store:
         """The folder is there and complete."""
         return bool(self._fs.exists(f"{self.uri(kind, key)}/{MANIFEST}"))
 
-    def manifest(self, kind: str, key: str) -> Manifest:
-        """The manifest of a complete folder.
-
-        Raises:
-            StoreError: there is none.
-        """
-        return read_manifest(self.uri(kind, key))
-
     def folder(self, kind: str, key: str) -> Path:
         """A local path of a complete folder; a remote one is fetched into a cache and checked."""
         return fetch(self.uri(kind, key))
