@@ -146,7 +146,7 @@ def distill(documents: Uris = None, config: Config = None, as_json: AsJson = Fal
 def train(datasets: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
     """Train an adapter for each micro-dataset.
 
-    Example: `paperlora train datasets/arxiv-9901.00001v1/0123456789ab`
+    Example: `paperlora train datasets/arxiv-9901.00012v1/0123456789ab`
     """
     _run_flow("train", config, as_json, datasets=[str(Path(d).resolve()) if "://" not in d else d for d in datasets or []])
 
@@ -251,7 +251,7 @@ def show(
 ) -> None:
     """Show one thing with its lineage both ways.
 
-    Example: `paperlora show arxiv:9901.00001v1`
+    Example: `paperlora show arxiv:9901.00012v1`
     """
     from paperlora.catalog import open_catalog
 
@@ -279,7 +279,7 @@ def chat(
 ) -> None:
     """Talk to base and adapter side by side.
 
-    Example: `paperlora chat arxiv-9901.00001v1 --ask "What is the replay share of Tidal Replay?"`
+    Example: `paperlora chat arxiv-9901.00012v1 --ask "Which anchor weight does Lantern Anchoring use?"`
     """
     from paperlora.control.chat import open_pair
 
