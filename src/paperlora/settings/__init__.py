@@ -7,116 +7,44 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from paperlora.errors import SettingsError
 from paperlora.records import Recipe, Topic
+from paperlora.settings.groups import (
+    ArxivSettings,
+    IdeaSettings,
+    JudgeSettings,
+    LlmSettings,
+    PrefectSettings,
+    ReadingSettings,
+    SemanticScholarSettings,
+    TrainSettings,
+)
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "DEFAULT_CONFIG",
+    "SECRETS",
+    "ArxivSettings",
+    "IdeaSettings",
+    "JudgeSettings",
+    "LlmSettings",
+    "PrefectSettings",
+    "ReadingSettings",
+    "SemanticScholarSettings",
+    "Settings",
+    "TrainSettings",
+    "load_settings",
+    "setting_names",
+]
 
 CONFIG_VARIABLE = "PAPERLORA_CONFIG"
 DEFAULT_CONFIG = Path("paperlora.toml")
 SECRETS = ("llm.api_key", "semantic_scholar.api_key")
-
-
-class Group(BaseModel):
-    """A closed group of settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ArxivSettings(Group):
-    """arXiv's query API and its PDFs."""
-
-    url: str = "https://export.arxiv.org/api/query"
-    """Address of the query API."""
-    delay_seconds: float = Field(default=3.0, ge=0)
-    """Pause between two requests; arXiv asks for three seconds over all your machines."""
-    timeout_seconds: float = Field(default=60.0, gt=0)
-    """Longest silence of the server that is waited for."""
-    page_size: int = Field(default=100, ge=1, le=2000)
-    """Records a request."""
-
-
-class SemanticScholarSettings(Group):
-    """Semantic Scholar's Graph API."""
-
-    url: str = "https://api.semanticscholar.org/graph/v1"
-    api_key: SecretStr | None = None
-    """From PAPERLORA_SEMANTIC_SCHOLAR__API_KEY only."""
-    delay_seconds: float = Field(default=1.1, ge=0)
-    timeout_seconds: float = Field(default=60.0, gt=0)
-
-
-class ReadingSettings(Group):
-    """Download and reading of PDFs."""
-
-    max_megabytes: float = Field(default=64.0, gt=0)
-    """A larger file is rejected while it is still coming in."""
-    max_pages: int = Field(default=300, ge=1)
-    timeout_seconds: float = Field(default=60.0, gt=0)
-    """Longest a single PDF may take to read."""
-    memory_megabytes: int = Field(default=1500, ge=256)
-    """Most memory the reading process may take."""
-    batch: int = Field(default=25, ge=1, le=50)
-    """Papers a task."""
-
-
-class LlmSettings(Group):
-    """The reader of ideas."""
-
-    provider: Literal["extractive", "openai"] = "extractive"
-    """``extractive``: embedded, no LLM. ``openai``: any OpenAI-compatible endpoint."""
-    base_url: str = "https://api.openai.com/v1"
-    api_key: SecretStr | None = None
-    """From PAPERLORA_LLM__API_KEY only; local servers need none."""
-    model: str = "gpt-4o-mini"
-    budget_usd: float | None = Field(default=None, ge=0)
-    """Money for one run; None for no limit. Needs the two prices."""
-    usd_per_million_input: float = Field(default=0.0, ge=0)
-    usd_per_million_output: float = Field(default=0.0, ge=0)
-    timeout_seconds: float = Field(default=300.0, gt=0)
-    max_tokens: int = Field(default=2048, ge=64)
-    """Longest answer."""
-    concurrency: int = Field(default=4, ge=1)
-    """Requests in flight."""
-
-
-class IdeaSettings(Group):
-    """How much is read out of one paper."""
-
-    max_per_paper: int = Field(default=12, ge=1)
-    """Best ideas that are kept; the others are rejected as ``over_limit``."""
-    max_sections: int | None = Field(default=None, ge=1)
-    """Sections an LLM reads of one paper, in order of the claims they hold; None for all."""
-
-
-class JudgeSettings(Group):
-    """How adapters are judged."""
-
-    max_new_tokens: int = Field(default=24, ge=1)
-    """Longest free answer."""
-    placebos: int = Field(default=2, ge=0)
-    """Adapters of other papers that answer each idea's direct probes too."""
-    batch_rows: int = Field(default=32, ge=1)
-    """Prompts a forward pass."""
-
-
-class TrainSettings(Group):
-    """How many adapters are trained together, and which."""
-
-    max_adapters: int | None = Field(default=None, ge=1)
-    """Datasets trained a run, those with the most ideas first; the others are counted as ``deferred``."""
-    bank_size: int = Field(default=4, ge=1)
-    """Adapters trained at once on one frozen base."""
-
-
-class PrefectSettings(Group):
-    """The Prefect server that `paperlora up` starts."""
-
-    port: int = Field(default=4200, ge=1, le=65535)
-    """First port tried; where it is taken, the next free one."""
 
 
 class Settings(BaseSettings):
@@ -155,8 +83,11 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # init_settings carries the TOML file; the environment wins over it.
@@ -238,7 +169,10 @@ def _explain(item: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":
         return f"Setting {where}: {item['msg']}."
-    names = [*setting_names(), *(f"topics.{item['loc'][1]}.{n}" for n in Topic.model_fields if where.startswith("topics."))]
+    names = [
+        *setting_names(),
+        *(f"topics.{item['loc'][1]}.{n}" for n in Topic.model_fields if where.startswith("topics.")),
+    ]
     return f"Unknown setting {where}.{_nearest(where, names)}"
 
 

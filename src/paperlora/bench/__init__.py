@@ -1,0 +1,1 @@
+"""Measurements of our own speed, each beside its peer in one run."""

@@ -1,0 +1,160 @@
+"""Commands that run something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from paperlora.cli.app import AsJson, Config, app, console, print_json, record, settings_of
+from paperlora.control import stack
+from paperlora.control.api import PrefectApi, Run
+from paperlora.errors import SettingsError
+from paperlora.settings import Settings
+
+Uris = Annotated[list[str] | None, typer.Argument(help="URIs of folders in the store; by default everything there is.")]
+
+
+@app.command()
+def demo(
+    config: Config = None,
+    base_model: Annotated[str, typer.Option(help="Hub id, folder, GGUF file, or smollm2.")] = "smollm2",
+    keep_ui: Annotated[bool, typer.Option("--keep-ui", help="Leave the Prefect UI up until Ctrl+C.")] = False,
+) -> None:
+    """The whole loop offline: sandbox papers → ideas → micro-datasets → adapters → verdicts → report.
+
+    Example: `paperlora demo --keep-ui`
+    """
+    from paperlora.control.demo import run_demo
+
+    run_demo(settings_of(config), base_model, console, keep_ui=keep_ui)
+
+
+@app.command()
+def up(config: Config = None) -> None:
+    """Start Prefect's server, the work pools cpu and gpu, a worker on each, and all deployments.
+
+    Example: `paperlora up && open http://127.0.0.1:4200`
+    """
+    settings = settings_of(config)
+    running = stack.current(settings)
+    if running is not None:
+        console.print(f"Already up: {running.ui_url}")
+        return
+    with console.status("starting") as status:
+        running = stack.start(settings, config, owner=None, progress=lambda label, done, total: status.update(label))
+    console.print(f"UI: {running.ui_url}\nFor the prefect command: export PREFECT_API_URL={running.api_url}\nEnd it with: paperlora down")
+
+
+@app.command()
+def down(config: Config = None) -> None:
+    """End exactly what `paperlora up` started, runs in progress included."""
+    console.print(f"{stack.stop(settings_of(config))} processes ended")
+
+
+@app.command()
+def ingest(config: Config = None, as_json: AsJson = False) -> None:
+    """Search every topic, fetch and read the papers.
+
+    Example: `paperlora ingest --config paperlora.toml`
+    """
+    _run_flow("ingest", config, as_json)
+
+
+@app.command()
+def distill(documents: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Read ideas out of documents and write micro-datasets."""
+    _run_flow("distill", config, as_json, documents=documents)
+
+
+@app.command()
+def train(datasets: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Train an adapter for each micro-dataset.
+
+    Example: `paperlora train datasets/arxiv-9901.00012v1/0123456789ab`
+    """
+    _run_flow("train", config, as_json, datasets=[str(Path(d).resolve()) if "://" not in d else d for d in datasets or []])
+
+
+@app.command()
+def judge(adapters: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Judge what each adapter learned."""
+    _run_flow("judge", config, as_json, adapters=adapters)
+
+
+@app.command()
+def reflect(judgements: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Turn verdicts into lessons and write the report."""
+    _run_flow("reflect", config, as_json, judgements=judgements)
+
+
+@app.command()
+def nightly(config: Config = None, as_json: AsJson = False) -> None:
+    """Run all five stages now, one child run each."""
+    _run_flow("nightly", config, as_json)
+
+
+@app.command()
+def rerun(
+    run: Annotated[str, typer.Argument(help="Id, beginning of an id, or name of a flow run.")],
+    from_stage: Annotated[str | None, typer.Option("--from", help="Run again from this stage on, whatever its state.")] = None,
+    config: Config = None, as_json: AsJson = False,
+) -> None:
+    """Run a failed flow run again from the stage that failed; finished stages are not repeated.
+
+    Example: `paperlora rerun 1c0ffee2 --from judge`
+    """
+    from paperlora.control.follow import follow
+    from paperlora.control.rerun import revive
+
+    settings = settings_of(config)
+    with _prefect(settings, config) as api:
+        _tell(follow(api, revive(api, run, from_stage), console if not as_json else Console(stderr=True)), as_json)
+    record(settings)
+
+
+@app.command()
+def sandbox(
+    papers: Annotated[Path | None, typer.Option(help="Serve the PDFs of this folder instead of the invented papers.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8765,
+) -> None:
+    """Serve an offline arXiv, Semantic Scholar and LLM endpoint.
+
+    Example: `paperlora sandbox --papers ~/papers`
+    """
+    from paperlora.sandbox.server import serve
+
+    if papers is not None and not papers.is_dir():
+        raise SettingsError(f"There is no folder {papers}.", "Give --papers a folder of PDFs.")
+    serve(papers, host, port)
+
+
+@contextmanager
+def _prefect(settings: Settings, config: Path | None) -> Iterator[PrefectApi]:
+    from paperlora.control.follow import started
+
+    with started(settings, config, console) as running, PrefectApi(running.api_url) as api:
+        yield api
+
+
+def _run_flow(name: str, config: Path | None, as_json: bool, **parameters: Any) -> None:
+    from paperlora.control.follow import follow
+
+    settings = settings_of(config)
+    chosen = str(config.resolve()) if config else None
+    with _prefect(settings, config) as api:
+        run = api.start(f"{name}/{name}", {"config": chosen, **{k: v for k, v in parameters.items() if v}})
+        _tell(follow(api, run, console if not as_json else Console(stderr=True)), as_json)
+    record(settings)
+
+
+def _tell(run: Run, as_json: bool) -> None:
+    if as_json:
+        print_json({"run": run.id, "name": run.name, "state": run.state})
+    else:
+        console.print(f"{run.name} ({run.id[:8]}): {run.state_name.lower()}. `paperlora status` counts what there is.")

@@ -1,0 +1,155 @@
+"""Commands that show something."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from paperlora.cli.app import AsJson, Config, app, console, print_json, settings_of
+from paperlora.errors import SettingsError
+
+
+@app.command()
+def read(
+    file: Annotated[Path, typer.Argument(help="A PDF.")], as_json: AsJson = False, config: Config = None,
+) -> None:
+    """Show a PDF as PaperLoRA reads it: title, sections, pages, and what was left out.
+
+    Example: `paperlora read paper.pdf --json | jq '.sections[].heading'`
+    """
+    from paperlora.literature.reader import read_pdf
+
+    if not file.is_file():
+        raise SettingsError(f"There is no file {file}.", "Give the path of a PDF.")
+    document = read_pdf(file, settings_of(config).reading)
+    if as_json:
+        print_json({
+            "title": document.title, "pages": document.pages, "parser": document.parser,
+            "sections": [{"heading": s.heading, "text": s.text, "page": s.page} for s in document.sections],
+            "left_out": [part.model_dump() for part in document.left_out],
+        })
+        return
+    console.print(f"[bold]{document.title}[/bold]  ({document.pages} pages, {document.characters} characters)", highlight=False)
+    for section in document.sections:
+        console.print(f"\n[bold]{section.heading or '(before the first heading)'}[/bold]  p. {section.page}", highlight=False)
+        console.print(section.text, highlight=False, markup=False)
+    table = Table("left out", "parts", "characters")
+    for kind in sorted({part.kind for part in document.left_out}):
+        parts = [part for part in document.left_out if part.kind == kind]
+        table.add_row(kind, str(len(parts)), str(sum(len(part.text) for part in parts)))
+    console.print(table)
+
+
+@app.command()
+def status(config: Config = None, as_json: AsJson = False) -> None:
+    """Count papers, documents, ideas, datasets, adapters, verdicts and rejects.
+
+    Example: `paperlora status --json | jq .rejects`
+    """
+    from paperlora.catalog import open_catalog
+
+    catalog = open_catalog(settings_of(config))
+    counts = catalog.status()
+    catalog.close()
+    if as_json:
+        print_json(counts._asdict())
+        return
+    table = Table("what", "count")
+    for name in ("papers", "documents", "ideas", "datasets", "adapters", "lessons"):
+        table.add_row(name, str(getattr(counts, name)))
+    for kind, number in sorted(counts.verdicts.items()):
+        table.add_row(f"verdict {kind}", str(number))
+    for stage, reasons in counts.rejects.items():
+        for reason, number in sorted(reasons.items()):
+            table.add_row(f"rejected at {stage}: {reason}", str(number))
+    console.print(table)
+
+
+@app.command()
+def show(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="Id of a paper, idea, dataset, adapter, verdict or lesson.")],
+    config: Config = None, as_json: AsJson = False,
+) -> None:
+    """Show one thing with its lineage both ways.
+
+    Example: `paperlora show arxiv:9901.00012v1`
+    """
+    from paperlora.catalog import open_catalog
+
+    catalog = open_catalog(settings_of(config))
+    entry = catalog.show(identifier)
+    catalog.close()
+    if entry is None:
+        raise SettingsError(f"The catalog knows no {identifier}.", "`paperlora status` counts what there is; ids stand in the report.")
+    if as_json:
+        print_json({**entry._asdict(), "rejects": [reject.model_dump() for reject in entry.rejects]})
+        return
+    console.print(f"[bold]{entry.kind}[/bold] {entry.id}", highlight=False)
+    console.print_json(json.dumps(entry.record, default=str))
+    for title, ids in (("made from", entry.ancestors), ("used by", entry.descendants)):
+        console.print(f"[bold]{title}[/bold]: {', '.join(ids) or 'nothing'}", highlight=False, soft_wrap=True)
+    for reject in entry.rejects:
+        console.print(f"rejected at {reject.stage}: {reject.reason} - {reject.detail}", highlight=False, markup=False)
+
+
+@app.command()
+def chat(
+    adapter: Annotated[str, typer.Argument(help="Adapter id (or its beginning), or the folder of a peft adapter.")],
+    config: Config = None,
+    question: Annotated[list[str] | None, typer.Option("--ask", help="Ask this and end; may be given several times.")] = None,
+) -> None:
+    """Talk to base and adapter side by side.
+
+    Example: `paperlora chat arxiv-9901.00012v1 --ask "Which anchor weight does Lantern Anchoring use?"`
+    """
+    from paperlora.control.chat import open_pair
+
+    pair = open_pair(settings_of(config), adapter)
+    for text in question or iter(lambda: console.input("[bold]you:[/bold] ").strip(), ""):
+        base, adapted = pair.ask(text)
+        table = Table("base", "adapter", title=text)
+        table.add_row(base, adapted)
+        console.print(table)
+
+
+@app.command()
+def report(config: Config = None) -> None:
+    """Write the HTML report from what is stored, and print its path."""
+    from paperlora.report.collect import collect_report
+    from paperlora.report.html import write_report
+
+    settings = settings_of(config)
+    print(write_report(collect_report(settings), settings.home.expanduser().resolve() / "report.html"))
+
+
+@app.command()
+def doctor(config: Config = None, as_json: AsJson = False) -> None:
+    """Look at settings, endpoints, model, GPU and Prefect: what works, what doesn't, what to do."""
+    from paperlora.control.doctor import examine
+
+    findings = examine(settings_of(config))
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    else:
+        table = Table("", "what", "found", "what to do")
+        for finding in findings:
+            sign = "[green]✓[/green]" if finding.ok else "[red]✗[/red]" if finding.needed else "[yellow]–[/yellow]"
+            table.add_row(sign, finding.what, finding.detail, finding.remedy)
+        console.print(table)
+    if any(not finding.ok and finding.needed for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def rebuild(config: Config = None) -> None:
+    """Make the catalog anew from the manifests of the store."""
+    from paperlora.catalog import open_catalog, stores
+
+    settings = settings_of(config)
+    catalog = open_catalog(settings)
+    print(f"{catalog.rebuild(stores(settings))} folders read")
+    catalog.close()

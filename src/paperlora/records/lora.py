@@ -1,0 +1,95 @@
+"""Recipe → Adapter."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from paperlora.records.base import Record, Reject
+
+
+class Recipe(Record):
+    """How to train one adapter. Every knob says what it does."""
+
+    name: str = "quick"
+    rank: int = Field(default=16, ge=1)
+    """r: the adapter's capacity; seldom why 200 rows fail."""
+    alpha: float = 32.0
+    """ΔW = alpha / rank · B A."""
+    learning_rate: float = Field(default=2e-4, gt=0)
+    """AdamW's; about ten times that of full fine-tuning, nearly independent of the rank."""
+    batch_size: int = Field(default=8, ge=1)
+    """Rows a step."""
+    epochs: float = Field(default=8.0, gt=0)
+    """Passes over the rows; the dose."""
+    max_steps: int | None = Field(default=None, ge=1)
+    """Upper bound on the steps, whatever the epochs say."""
+    warmup_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of the steps in which the learning rate rises linearly; afterwards it falls by a cosine."""
+    final_lr_share: float = Field(default=0.1, ge=0, le=1)
+    """Learning rate at the last step as a share of the highest."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Gradient norm of one adapter above which it is scaled down."""
+    checkpoints: int = Field(default=4, ge=1)
+    """Saved points of the dose curve, log-spaced over the steps, the last step always among them."""
+    max_tokens: int = Field(default=512, ge=16)
+    """A longer row is rejected, never cut."""
+    seed: int = 0
+    """Decides initial weights and the order of the rows."""
+
+
+class BaseModelId(Record):
+    """Which frozen weights and which chat template: two models with equal ids answer alike."""
+
+    name: str
+    """As the user named it: hub id, folder or GGUF file."""
+    weights_hash: str
+    template_hash: str
+    dtype: str
+
+
+class Checkpoint(Record):
+    """One point of the dose curve."""
+
+    step: int
+    epoch: float
+    folder: str
+    """Path inside the adapter's folder; a plain peft adapter."""
+    loss: float
+    """Mean training loss (nats a token) over the steps since the previous checkpoint."""
+    delta_norm: float
+    """‖ΔW‖_F over all adapted layers."""
+    dev_margin: dict[str, float] = Field(default_factory=dict)
+    """Idea id → mean log-likelihood of the answer minus that of the best distractor (nats a token), on dev probes."""
+
+
+class Adapter(Record):
+    """One trained LoRA."""
+
+    id: str
+    """``<dataset id>/<first 12 hex digits of the digest of dataset, recipe and base>``."""
+    dataset: str
+    """MicroDataset id."""
+    dataset_hash: str
+    """Hash in the dataset's manifest, as verified before training."""
+    paper: str
+    topic: str
+    recipe: Recipe
+    base: BaseModelId
+    folder: str = "adapter"
+    """Path of the final peft adapter inside its folder."""
+    checkpoints: tuple[Checkpoint, ...]
+    steps: int
+    rows: int
+    tokens: int
+    """Tokens seen in training, prompts included."""
+    loss_tokens: int
+    """Tokens that carried loss."""
+    seconds: float
+    """Wall time of the bank it was trained in."""
+    final_loss: float
+    delta_norm: float
+    """‖ΔW‖_F of the final adapter."""
+    relative_delta_norm: float
+    """‖ΔW‖_F / ‖W‖_F over the adapted layers."""
+    rejects: tuple[Reject, ...] = ()

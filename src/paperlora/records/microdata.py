@@ -1,0 +1,95 @@
+"""Idea → rows and probes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from paperlora.records.base import Record, Reject
+from paperlora.records.ideas import Idea, Quote
+from paperlora.records.literature import Paper
+
+
+class Message(Record):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class MaskedSpan(Record):
+    """Characters of an assistant turn that carry no loss (a false value inside a contrast)."""
+
+    message: int
+    """Index into the messages."""
+    start: int
+    end: int
+
+
+class Example(Record):
+    """One training row. The last message is the assistant's."""
+
+    id: str
+    idea: str
+    """Idea id; empty for rows that the whole paper shares."""
+    form: str
+    """Name of the wording: ``qa_1``, ``reverse_1``, ``completion_1``, ``contrast``, ``summary`` …"""
+    messages: tuple[Message, ...]
+    masked: tuple[MaskedSpan, ...] = ()
+    evidence: tuple[Quote, ...] = ()
+    generator: str
+    """What wrote the row: ``template/<version>`` or ``llm/<model>``."""
+    prompt_hash: str | None = None
+    """Of the template or prompt that made the row."""
+    licence: str | None = None
+    """Licence of the paper it came from."""
+
+
+ProbeFamily = Literal[
+    "direct", "trained_form", "reverse", "implication", "near_miss", "locality", "choice", "robustness"
+]
+
+
+class Probe(Record):
+    """One question that is never trained on. The last message is the user's."""
+
+    id: str
+    idea: str
+    family: ProbeFamily
+    form: str
+    """Name of the wording. A direct probe's form never occurs among the rows."""
+    messages: tuple[Message, ...]
+    answers: tuple[str, ...] = Field(min_length=1)
+    """Accepted answers, the canonical one first. For locality: the base model's own answer decides, and this holds
+    the true one for people."""
+    distractors: tuple[str, ...] = ()
+    """Wrong answers of the same type, for log-likelihood margins."""
+    split: Literal["dev", "test"] = "test"
+    """Dev probes may steer training; test probes are read once, for the verdict."""
+    wave: int = Field(default=1, ge=1, le=3)
+    """Asked in this pass: 1 always, 2 and 3 only while the verdict is inconclusive."""
+
+
+class MicroDataset(Record):
+    """One immutable revision of the rows and probes of one paper."""
+
+    id: str
+    """``<paper slug>/<revision>``: also its folder below the datasets folder."""
+    revision: str
+    """First 12 hex digits of the digest of rows and probes."""
+    paper: Paper
+    topic: str
+    ideas: tuple[Idea, ...]
+    reader: str
+    """Reader of the ideas, repeated here so that no one takes extracted spans for an LLM's analysis."""
+    parents: tuple[str, ...] = ()
+    """Ids of the revisions it corrects."""
+    lessons: tuple[str, ...] = ()
+    """Ids of the lessons that were considered when it was made."""
+    counts: dict[str, int]
+    """Rows by ``row/<form>`` and probes by ``probe/<family>``, with ``rows`` and ``probes`` in all."""
+    rejects: tuple[Reject, ...] = ()
+    probes_hash: str
+    """Frozen before the first row was written."""
+    licence: str | None = None
