@@ -168,12 +168,13 @@ def write_parquet(path: Path, records: Sequence[Record]) -> None:
     span = pa.struct([("message", pa.int32()), ("start", pa.int32()), ("end", pa.int32())])
     numbers = {"section", "page", "start", "end"}
     place = pa.struct([(name, pa.int32() if name in numbers else text) for name in Quote.model_fields])
-    lists: dict[str, Any] = {
+    special: dict[str, Any] = {
+        "wave": pa.int32(),
         "messages": pa.list_(turn),
         "masked": pa.list_(span),
         "evidence": pa.list_(place),
         "answers": pa.list_(text),
         "distractors": pa.list_(text),
     }
-    schema = pa.schema([(name, lists.get(name, text)) for name in type(records[0]).model_fields])
+    schema = pa.schema([(name, special.get(name, text)) for name in type(records[0]).model_fields])
     pq.write_table(pa.Table.from_pylist([record.model_dump(mode="json") for record in records], schema), path)
