@@ -10,7 +10,7 @@ from paperlora.records.judge import AdapterReport, Diagnosis, Interval, Measurem
 from paperlora.records.knowledge import Lesson
 from paperlora.records.literature import Document, LeftOut, LeftOutKind, PageStart, Paper, Section, Topic
 from paperlora.records.lora import Adapter, BaseModelId, Checkpoint, Recipe
-from paperlora.records.microdata import Example, MaskedSpan, Message, MicroDataset, Probe, ProbeFamily
+from paperlora.records.microdata import Decision, Example, MaskedSpan, Message, MicroDataset, Probe, ProbeFamily, Review
 from paperlora.records.storage import Manifest
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "AnswerKind",
     "BaseModelId",
     "Checkpoint",
+    "Decision",
     "Diagnosis",
     "Document",
     "Example",
@@ -42,6 +43,7 @@ __all__ = [
     "Recipe",
     "Record",
     "Reject",
+    "Review",
     "Section",
     "Source",
     "Topic",

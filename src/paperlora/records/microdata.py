@@ -93,3 +93,29 @@ class MicroDataset(Record):
     probes_hash: str
     """Frozen before the first row was written."""
     licence: str | None = None
+
+
+class Decision(Record):
+    """What a person decided about one row or one idea."""
+
+    target: Literal["row", "idea"]
+    id: str
+    """Row id or idea id."""
+    action: Literal["accept", "reject", "correct"]
+    question: str = ""
+    """A corrected row's last user turn; empty where it stays."""
+    answer: str = ""
+    """A corrected row's assistant turn, or a corrected idea's answer; empty where it stays."""
+    claim: str = ""
+    """A corrected idea's claim; empty where it stays."""
+    note: str = ""
+    """Why, in the person's words."""
+
+
+class Review(Record):
+    """What a person decided about one revision. Later revisions of the same paper obey it."""
+
+    dataset: str
+    """MicroDataset id."""
+    reviewer: str = ""
+    decisions: tuple[Decision, ...]
