@@ -473,7 +473,7 @@ def test_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
 
 def test_worker_loads_nothing_it_does_not_need() -> None:
     code = (
-        "import sys, paperlora.literature.pdf_worker\n"
+        "import sys, paperlora.literature.pdf_file\n"
         "print(sorted({'prefect', 'torch', 'numpy', 'pydantic', 'onnxruntime', 'arxiv'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -90,7 +90,8 @@ class DocumentUnreadable(PaperLoraError):
     """One file cannot be read.
 
     Args:
-        reason: a fixed word for counting: pdf_broken, pdf_encrypted, not_a_pdf, no_text, too_large, timeout, memory.
+        reason: a fixed word for counting: pdf_broken, pdf_encrypted, not_a_pdf, scanned, no_text, too_large, timeout,
+            memory, file_broken, not_html, not_latex, not_text, unsafe_archive, too_deep.
     """
 
     default_remedy = "The paper is kept as rejected; replace the file if you have a better one."

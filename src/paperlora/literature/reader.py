@@ -1,4 +1,4 @@
-"""PDF → Document, in processes of its own: a hostile or broken file costs one reject, never the run."""
+"""File → Document, in processes of its own: a hostile or broken file costs one reject, never the run."""
 
 from __future__ import annotations
 
@@ -13,20 +13,28 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from paperlora.errors import DocumentUnreadable
 from paperlora.records import Document
 from paperlora.settings import ReadingSettings
 
-PYMUPDF_VERSION = version("pymupdf")
-LAYOUT_VERSION = "1"
-"""Raised whenever a change of the pdf_… modules could give another text."""
-PARSER = "paperlora-layout"
-PARSER_VERSION = f"{LAYOUT_VERSION}+pymupdf-{PYMUPDF_VERSION}"
+READING_VERSION = "2"
+"""Raised whenever a change of the readers could give another text."""
+PARSER = "paperlora-reader"
+PARSER_VERSION = f"{READING_VERSION}+pymupdf-{version('pymupdf')}+lxml-{version('lxml')}"
+"""One for all kinds of files."""
 GRACE_SECONDS = 10.0
 """How much longer than a file's own limit its process is waited for."""
 MOST_WORKERS = 4
+
+
+FileKind = Literal["pdf", "html", "latex", "guide"]
+KINDS: dict[str, FileKind] = {
+    ".pdf": "pdf", ".html": "html", ".htm": "html", ".tex": "latex", ".gz": "latex", ".tgz": "latex", ".tar": "latex",
+    ".md": "guide", ".markdown": "guide", ".txt": "guide", ".srt": "guide", ".vtt": "guide",
+}  # fmt: skip
+"""What a bare file is taken for, by the end of its name."""
 
 
 class ReadRequest(NamedTuple):
@@ -35,10 +43,12 @@ class ReadRequest(NamedTuple):
     path: Path
     paper: str | None = None
     """Paper key; None for ``file:<name>``."""
+    kind: FileKind = "pdf"
+    """How it is read: ``html`` and ``latex`` as arXiv serves them, ``guide`` by the end of its name."""
 
 
 class _Worker:
-    """One running ``pdf_worker``."""
+    """One running ``worker``."""
 
     def __init__(self) -> None:
         # A process that opens strangers' files gets no key.
@@ -46,25 +56,25 @@ class _Worker:
             name: value for name, value in os.environ.items() if not name.startswith("PAPERLORA_") and "KEY" not in name
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "paperlora.literature.pdf_worker"],
+            [sys.executable, "-m", "paperlora.literature.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
         )
 
-    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
-        """The answer; None when the process died or didn't answer in time."""
+    def ask(self, request: dict[str, Any], seconds: float) -> bytes:
+        """The answer; empty when the process died or didn't answer in time."""
         process = self._process
         if process.stdin is None or process.stdout is None:
-            return None
+            return b""
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
             line = _read_line(process.stdout, seconds)
         except BrokenPipeError:
-            return None
-        return json.loads(line) if line.endswith(b"\n") else None
+            return b""
+        return line if line.endswith(b"\n") else b""
 
     def end(self) -> None:
         """Close its input, which ends it; kill it where that doesn't help."""
@@ -94,7 +104,7 @@ def _read_line(stream: Any, seconds: float) -> bytes:
 
 
 class PdfReader:
-    """Reads PDFs in ``workers`` processes; use it as a context manager.
+    """Reads files in ``workers`` processes; use it as a context manager.
 
     Args:
         settings: limits of time, memory and pages for each file.
@@ -117,23 +127,22 @@ class PdfReader:
             if worker is not None:
                 worker.end()
 
-    def read(self, path: Path, paper: str | None = None) -> Document:
+    def read(self, path: Path, paper: str | None = None, kind: FileKind = "pdf") -> Document:
         """One file as a document.
 
         Raises:
             DocumentUnreadable: with the reason that is counted.
         """
         if not path.is_file():
-            raise DocumentUnreadable(f"There is no file {path}.", "Give the path of a PDF.", "pdf_broken")
+            raise DocumentUnreadable(f"There is no file {path}.", "Give the path of a file.", "file_broken")
         if path.stat().st_size > self._settings.max_megabytes * 1e6:
             limit = f"more than {self._settings.max_megabytes:g} MB"
             raise DocumentUnreadable(f"{path.name} can't be read: {limit}.", reason="too_large")
-        answer = self._ask(path)
-        if "reason" in answer:
-            raise DocumentUnreadable(f"{path.name} can't be read: {answer['detail']}.", reason=answer["reason"])
-        return Document.model_validate(
-            {**answer, "paper": paper or f"file:{path.name}", "parser": PARSER, "parser_version": PARSER_VERSION}
-        )
+        answer = self._ask(path, kind, paper or f"file:{path.name}")
+        if answer.startswith(b'{"reason"'):
+            failure = json.loads(answer)
+            raise DocumentUnreadable(f"{path.name} can't be read: {failure['detail']}.", reason=failure["reason"])
+        return Document.model_validate_json(answer)
 
     def read_many(self, requests: Sequence[ReadRequest]) -> Iterator[Document | DocumentUnreadable]:
         """Documents in the order of the requests, several files at a time; an error stands in its file's place."""
@@ -142,39 +151,47 @@ class PdfReader:
 
     def _try(self, request: ReadRequest) -> Document | DocumentUnreadable:
         try:
-            return self.read(request.path, request.paper)
+            return self.read(*request)
         except DocumentUnreadable as error:
             return error
 
-    def _ask(self, path: Path) -> dict[str, Any]:
+    def _ask(self, path: Path, kind: FileKind, paper: str) -> bytes:
         limits = self._settings
         request = {
             "path": str(path.resolve()),
+            "kind": kind,
+            "fields": {"paper": paper, "parser": PARSER, "parser_version": PARSER_VERSION},
             "pages": limits.max_pages,
             "seconds": limits.timeout_seconds,
             "megabytes": limits.memory_megabytes,
         }
-        worker, answer = self._idle.get() or _Worker(), None
+        worker, answer = self._idle.get() or _Worker(), b""
         try:
             answer = worker.ask(request, limits.timeout_seconds + GRACE_SECONDS)
         finally:
             # A worker without an answer is dead or stuck: the next request starts another one.
-            self._idle.put(worker if answer is not None else None)
-        if answer is None:
+            self._idle.put(worker if answer else None)
+        if not answer:
             worker.end()
-        return answer or {"reason": "pdf_broken", "detail": "the reading process died"}
+        return answer or b'{"reason": "file_broken", "detail": "the reading process died"}'
 
 
-def read_pdf(path: Path, settings: ReadingSettings, paper: str | None = None) -> Document:
+def read_file(path: Path, settings: ReadingSettings, paper: str | None = None, kind: FileKind | None = None) -> Document:
     """One file as a document, in a process of its own.
 
     Args:
-        path: the PDF.
+        path: of the file.
         settings: limits of time, memory and pages.
         paper: paper key; None for ``file:<name>``.
+        kind: None for what the end of its name says, a PDF where it says nothing.
 
     Raises:
         DocumentUnreadable: with the reason that is counted.
     """
     with PdfReader(settings, workers=1) as reader:
-        return reader.read(path, paper)
+        return reader.read(path, paper, kind or KINDS.get(path.suffix.casefold(), "pdf"))
+
+
+def read_pdf(path: Path, settings: ReadingSettings, paper: str | None = None) -> Document:
+    """One PDF as a document, in a process of its own; see :func:`read_file`."""
+    return read_file(path, settings, paper, "pdf")

@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     """``auto``, ``cpu``, ``cuda``, ``cuda:1`` …"""
     contact: str = ""
     """An e-mail address for the user agent, so that a source can reach you."""
+    guides: tuple[str, ...] = ()
+    """Files, folders or globs of guides (.md .html .txt .srt .vtt): other people's pipelines, talks and tutorials."""
     arxiv: ArxivSettings = ArxivSettings()
     semantic_scholar: SemanticScholarSettings = SemanticScholarSettings()
     reading: ReadingSettings = ReadingSettings()

@@ -1,0 +1,66 @@
+"""The bytes of one PDF as a document's plain fields, or the reason why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paperlora.literature.limits import Limits, UnreadableError
+from paperlora.literature.pdf_engine import pymupdf
+from paperlora.literature.pdf_layout import read_layout
+
+END_MARK_WITHIN = 8192
+"""Bytes before a file's end in which ``%%EOF`` must stand."""
+CHARACTERS_A_PAGE = 40
+"""Fewer characters of body text a page on average mean a scan."""
+OUT_OF_MEMORY = ("alloc", "memory", "Cannot allocate")
+
+
+def read(data: bytes, limits: Limits, name: str) -> dict[str, Any]:
+    """The layout of one PDF.
+
+    Args:
+        data: the file's bytes.
+        limits: of pages.
+        name: of the file, not needed here.
+
+    Raises:
+        UnreadableError: with its reason.
+    """
+    if b"%PDF-" not in data[:1024]:
+        raise UnreadableError("not_a_pdf", f"it begins with {data[:16]!r}")
+    try:
+        document = pymupdf.open(stream=data, filetype="pdf")
+    except Exception as error:  # PyMuPDF raises half a dozen unrelated types for a broken file
+        raise UnreadableError("pdf_broken", str(error)) from error
+    _check(document, data, limits)
+    try:
+        layout = read_layout(document, limits.pages)
+    except (MemoryError, UnreadableError):
+        raise
+    except Exception as error:
+        raise UnreadableError(_reason(str(error)), f"{type(error).__name__}: {error}") from error
+    characters = sum(len(section["text"]) for section in layout["sections"])
+    if characters < CHARACTERS_A_PAGE * layout["pages"]:
+        raise UnreadableError("no_text", f"{characters} characters of text on {layout['pages']} pages: a scan?")
+    return layout
+
+
+def _check(document: Any, data: bytes, limits: Limits) -> None:
+    if document.needs_pass:
+        raise UnreadableError("pdf_encrypted", "it needs a password")
+    if not document.is_pdf:
+        raise UnreadableError("not_a_pdf", "its content is of another kind")
+    try:
+        pages = document.page_count
+    except RuntimeError as error:
+        raise UnreadableError("pdf_broken", str(error)) from error
+    if pages == 0:
+        raise UnreadableError("pdf_broken", "it has no page")
+    if pages > limits.pages:
+        raise UnreadableError("too_large", f"{pages} pages, more than {limits.pages}")
+    if document.is_repaired and b"%%EOF" not in data[-END_MARK_WITHIN:]:
+        raise UnreadableError("pdf_broken", f"it is cut off: {pages} pages could be saved")
+
+
+def _reason(message: str) -> str:
+    return "memory" if any(word in message for word in OUT_OF_MEMORY) else "pdf_broken"
