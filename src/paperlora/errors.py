@@ -15,6 +15,7 @@
     ├── ModelUnavailable         the base model can't be found or loaded
     ├── StoreError               a folder is missing, incomplete or altered
     ├── NothingToDo              a stage would end with 0 rows or 0 tokens
+    ├── HubError                 the Hugging Face hub refuses or can't be reached
     ├── TrainingDiverged         loss became NaN or infinite
     ├── AdapterNotLive           an adapter changes nothing: it is not applied
     └── StackError               Prefect's server, a worker or a deployment doesn't answer
@@ -155,6 +156,12 @@ class NothingToDo(PaperLoraError):
     """A stage would end with 0 rows, 0 tokens or 0 papers."""
 
     default_remedy = "See the rejects (`paperlora status`) for what was dropped, and why."
+
+
+class HubError(PaperLoraError):
+    """The Hugging Face hub refuses or can't be reached."""
+
+    default_remedy = "Set HF_TOKEN to a token that may write there (or `hf auth login`), and check HF_ENDPOINT."
 
 
 class TrainingDiverged(PaperLoraError):
