@@ -16,6 +16,7 @@ import uvicorn
 from paperlora.errors import SettingsError, StackError
 from paperlora.sandbox.chat_api import Script
 from paperlora.sandbox.folder import folder_library
+from paperlora.sandbox.hub_api import HubStandIn
 from paperlora.sandbox.library import Library, sandbox_library
 from paperlora.sandbox.service import Seen, Service
 
@@ -83,6 +84,16 @@ class Sandbox:
     def llm_url(self) -> str:
         """For PAPERLORA_LLM__BASE_URL."""
         return f"{self.url}/v1"
+
+    @property
+    def hub_url(self) -> str:
+        """For HF_ENDPOINT: a stand-in for the Hugging Face hub."""
+        return f"{self.url}/hub"
+
+    @property
+    def hub(self) -> HubStandIn:
+        """The repositories that were made there."""
+        return self._service.hub
 
     @property
     def library(self) -> Library:

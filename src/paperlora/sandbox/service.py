@@ -12,10 +12,11 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from paperlora.sandbox import arxiv_api, chat_api, scholar_api
 from paperlora.sandbox.faults import Fault, FaultBoard
+from paperlora.sandbox.hub_api import HubStandIn
 from paperlora.sandbox.library import ARXIV_ID, Entry, Library
 
 WRONG_KEY = "wrong"
@@ -51,6 +52,7 @@ class Service:
         self.counts: Counter[str] = Counter()
         self.requests: list[Seen] = []
         self.script: chat_api.Script | None = None
+        self.hub = HubStandIn()
         self._closing = threading.Event()
 
     def app(self) -> Starlette:
@@ -65,6 +67,7 @@ class Service:
                 self._route("/reader/{name}.pdf", "s2.pdf", self._scholar_pdf),
                 self._route("/v1/chat/completions", "llm.chat", self._chat, "POST"),
                 self._route("/v1/models", "llm.models", self._models),
+                Mount("/hub", self.hub.app()),
                 Route("/abs/{name:path}", self._landing),
                 Route("/sandbox/counts", self._counts),
                 Route("/sandbox/faults", self._faults, methods=["POST", "DELETE"]),
