@@ -11,7 +11,7 @@ import torch
 
 import paperlora.judge.asking as asking
 from paperlora.errors import AdapterNotLive, NothingToDo
-from paperlora.judge.asking import WAYS, Asker, Question, with_passage
+from paperlora.judge.asking import Asker, Question
 from paperlora.judge.conclude import Concluded, Taught, conclude
 from paperlora.judge.damage import Answers, compare, loops
 from paperlora.judge.pools import KNOWN, OPEN
@@ -21,6 +21,7 @@ from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.model.answers import Answer
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
+from paperlora.model.passage import WAYS, with_passage
 from paperlora.model.tiny import tiny_base
 from paperlora.records import (
     Adapter,

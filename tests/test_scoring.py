@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from paperlora.judge.quantities import quantities, same_quantity
-from paperlora.judge.scoring import affirms, kind_of, opening, same_statement, score, stated, states_value
+from paperlora.model.quantities import quantities, same_quantity
+from paperlora.model.scoring import affirms, kind_of, opening, same_statement, score, stated, states_value
 
 SHARE = ("37 percent", "37%", "37")
 BENCHMARK = ("Kelpie", "the Kelpie benchmark")

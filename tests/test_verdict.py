@@ -117,7 +117,7 @@ def test_reason_names_counts_certainty_and_bar() -> None:
     reason = decide(tally(), 0.0001).reason
     assert "12 of 12 direct probes (P(a > 0.6) = 0.999, needed 0.95)" in reason
     assert "base (0 of 12) and other papers' adapters (0.5 of 12 on average)" in reason
-    assert "4 of 4 implications (yes-or-no questions, bar raised for guessing)" in reason
+    assert "4 of 4 implications (some can be guessed, bar raised for it)" in reason
 
 
 def test_reason_of_inconclusive_names_what_is_missing() -> None:

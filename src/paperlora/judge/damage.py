@@ -10,8 +10,8 @@ from paperlora.judge.asking import Asker, Question
 from paperlora.judge.bounds import broken
 from paperlora.judge.pools import KNOWN, OPEN, TEXTS
 from paperlora.judge.posterior import Count
-from paperlora.judge.scoring import kind_of, normalise, opening, score, states_value
 from paperlora.model.answers import Answer, Continuation, log_likelihoods
+from paperlora.model.scoring import kind_of, normalise, opening, score, states_value
 from paperlora.records import Message
 
 LOOP = 3

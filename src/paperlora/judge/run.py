@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from paperlora.errors import AdapterNotLive, NothingToDo
-from paperlora.judge.asking import WAYS, Asker, Question, with_passage
+from paperlora.judge.asking import Asker, Question
 from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.damage import Answers, ask_pools, compare
 from paperlora.judge.pools import POOLS_HASH
@@ -21,6 +21,7 @@ from paperlora.judge.verdict import reads_passage
 from paperlora.model.answers import Answer, next_token_logits
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
+from paperlora.model.passage import WAYS, with_passage
 from paperlora.progress import Progress, silent
 from paperlora.records import (
     Adapter,
@@ -40,7 +41,7 @@ from paperlora.records import (
 from paperlora.settings import Settings
 from paperlora.store import Store, file_hash, write_jsonl
 
-JUDGE_VERSION = "3"
+JUDGE_VERSION = "4"
 """Changes whenever the same adapters could get other verdicts; part of every judgement's key."""
 LIVENESS_PROMPTS = 4
 LIVE = 1e-5
@@ -48,6 +49,10 @@ LIVE = 1e-5
 NOISE_SAMPLE = 24
 BASE_FAMILIES: tuple[ProbeFamily, ...] = ("direct", "reverse", "implication", "near_miss", "locality")
 """What the base is asked: all but trained wordings, which no rule compares."""
+UNASKED: tuple[ProbeFamily, ...] = ("choice", "robustness")
+"""No rule of the verdict counts them."""
+PASS = 1
+"""Probes of later waves are for verdicts that stay open; this judge asks one pass."""
 
 
 class JudgeItem(NamedTuple):
@@ -213,8 +218,8 @@ def _subject_names(item: JudgeItem) -> set[str]:
 
 
 def _subjects(one: _Live, others: tuple[str, ...]) -> tuple[Subject, ...]:
-    """The adapter's ideas; only test probes may give a verdict."""
-    test = [probe for probe in one.item.probes if probe.split == "test"]
+    """The adapter's ideas; only test probes of the first pass may give a verdict."""
+    test = [p for p in one.item.probes if p.split == "test" and p.wave <= PASS and p.family not in UNASKED]
     return tuple(
         Subject(
             idea, tuple(probe for probe in test if probe.idea == idea.id), one.item.adapter.id, others,

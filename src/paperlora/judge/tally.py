@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from paperlora.judge.posterior import Count, p_mcnemar
-from paperlora.judge.quantities import quantities
-from paperlora.judge.scoring import ScoreKind, kind_of, normalise, same_statement, score, stated, states_value
 from paperlora.judge.verdict import NOTHING, Tally
+from paperlora.model.quantities import quantities
+from paperlora.model.scoring import ScoreKind, kind_of, normalise, same_statement, score, stated, states_value
 from paperlora.records import Idea, Measurement, Probe, ProbeFamily
 
 BASE = "base"
@@ -98,7 +98,6 @@ def tally(subject: Subject, sheet: Sheet, ideas: Sequence[Idea], neighbours: Cou
         neighbours: kept answers over all locality probes of the adapter.
     """
     direct, implication = subject.family("direct"), subject.family("implication")
-    closed = sum(kind_of(probe.answers) == "choice" for probe in implication)
     old, old_answer = _old_belief(subject, sheet)
     confused, other = _confusion(subject, sheet, ideas)
     false_belief, false_value = _false_belief(subject, sheet)
@@ -108,7 +107,7 @@ def tally(subject: Subject, sheet: Sheet, ideas: Sequence[Idea], neighbours: Cou
         others=_mean([sheet.count(name, direct) for name in subject.others]),
         trained_form=sheet.count(subject.adapter, subject.family("trained_form")),
         implication=sheet.count(subject.adapter, implication),
-        chance=0.5 * closed / len(implication) if implication else 0.0,
+        chance=sum(map(_chance, implication)) / len(implication) if implication else 0.0,
         reverse=sheet.count(subject.adapter, subject.family("reverse")),
         ceiling=sheet.count(PASSAGE, direct),
         locality=sheet.count(subject.adapter, subject.family("locality")),
@@ -138,6 +137,11 @@ def affirms_falsehoods(subjects: Sequence[Subject], sheet: Sheet) -> Count:
     ]
     said = sheet.answered(subjects[0].adapter, false) if subjects else []
     return Count(sum(stated(answer.text, "choice") == "yes" for _, answer in said), len(said))
+
+
+def _chance(probe: Probe) -> float:
+    """Yes-or-no probes of revisions that don't name their chance are guessed in half of the cases."""
+    return probe.chance or (0.5 if kind_of(probe.answers) == "choice" else 0.0)
 
 
 def _kind(idea: Idea) -> ScoreKind:

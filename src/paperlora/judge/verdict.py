@@ -34,7 +34,8 @@ class Tally(NamedTuple):
     trained_form: Count = NOTHING
     implication: Count = NOTHING
     chance: float = 0.0
-    """Share of the implication probes that a guess gets right: ½ where they are asked as yes or no."""
+    """Share of the implication probes that a guess gets right: ½ where they are asked as yes or no, less where most of
+    them are to be worked out."""
     reverse: Count = NOTHING
     ceiling: Count = NOTHING
     locality: Count = NOTHING
@@ -160,7 +161,7 @@ def _false_belief(t: Tally, q: float | None) -> list[Condition]:
 
 def _deep(t: Tally, q: float | None) -> list[Condition]:
     bar = 0.4 + t.chance * 0.6
-    guess = " (yes-or-no questions, bar raised for guessing)" if t.chance else ""
+    guess = " (some can be guessed, bar raised for it)" if t.chance else ""
     return [*_absorbed(t, q), _above("it answers", t.implication, f"implications{guess}", "h", bar, 0.9)]
 
 

@@ -170,6 +170,7 @@ def write_parquet(path: Path, records: Sequence[Record]) -> None:
     place = pa.struct([(name, pa.int32() if name in numbers else text) for name in Quote.model_fields])
     special: dict[str, Any] = {
         "wave": pa.int32(),
+        "chance": pa.float64(),
         "messages": pa.list_(turn),
         "masked": pa.list_(span),
         "evidence": pa.list_(place),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from paperlora.model.bank import Bank
 from paperlora.model.chat import render_example, render_prompt
 from paperlora.model.packing import Block, Packed, Segment, pack
 from paperlora.progress import Progress, silent
-from paperlora.records import Message
+from paperlora.records import Message, digest
 
 T = TypeVar("T")
 COMPACT_BELOW = 0.8
@@ -31,6 +31,17 @@ class Ask(NamedTuple):
 
     messages: tuple[Message, ...]
     slot: int
+    thinking: bool = False
+    """Let the model think first, where its template can turn that off."""
+
+
+class Sampling(NamedTuple):
+    """How tokens are drawn: top-k first, then the nucleus, as Hugging Face does it."""
+
+    temperature: float
+    top_p: float
+    top_k: int
+    seed: int
 
 
 class Answer(NamedTuple):
@@ -82,26 +93,33 @@ class _Scored(NamedTuple):
 
 @torch.no_grad()
 def answer(
-    bank: Bank, asks: Sequence[Ask], *, max_new_tokens: int, batch_rows: int, progress: Progress = silent
-) -> list[Answer]:
-    """Greedy answers, in the order of the questions; the same ones whatever that order is.
+    bank: Bank, asks: Sequence[Ask], *, max_new_tokens: int, batch_rows: int, progress: Progress = silent,
+    sampling: Sampling | None = None,
+) -> list[Answer]:  # fmt: skip
+    """Answers, in the order of the questions; the same ones whatever that order is.
 
     Args:
         max_new_tokens: longest answer.
         batch_rows: most questions at once; questions to several slots share a batch.
+        sampling: draw tokens, each question with a generator of its own; None for greedy answers.
     """
-    prompts = functools.cache(lambda messages: render_prompt(bank.base.tokenizer, messages))
-    questions = [_Question(ask.slot, len(prompts(ask.messages)), prompts(ask.messages)) for ask in asks]
+    prompts = functools.cache(
+        lambda messages, thinking: render_prompt(bank.base.tokenizer, messages, thinking=thinking)
+    )
+    rendered = [(ask.slot, prompts(ask.messages, ask.thinking)) for ask in asks]
+    questions = [_Question(slot, len(ids), ids) for slot, ids in rendered]
     unique = sorted(set(questions))
     shared = shared_prefix([question.ids for question in unique])
     found: dict[_Question, Answer] = {}
     for batch in _batches(unique, batch_rows):
-        found |= zip(batch, _answer_batch(bank, batch, shared, max_new_tokens), strict=True)
+        found |= zip(batch, _answer_batch(bank, batch, shared, max_new_tokens, sampling), strict=True)
         progress("answers", len(found), len(unique))
     return [found[question] for question in questions]
 
 
-def _answer_batch(bank: Bank, batch: Sequence[_Question], shared: int, max_new_tokens: int) -> list[Answer]:
+def _answer_batch(
+    bank: Bank, batch: Sequence[_Question], shared: int, max_new_tokens: int, sampling: Sampling | None
+) -> list[Answer]:
     blocks = list(_roots([question.slot for question in batch], batch[0].ids[:shared]))
     parents = {block.slot: index for index, block in enumerate(blocks)}
     first = len(blocks)
@@ -110,11 +128,12 @@ def _answer_batch(bank: Bank, batch: Sequence[_Question], shared: int, max_new_t
     recorder = _Recorder(packed)
     hidden = bank.hidden(packed, recorder)
     lasts = [packed.starts[first + row] + len(question.ids) - shared - 1 for row, question in enumerate(batch)]
-    tokens = bank.logits(hidden[lasts]).argmax(dim=-1)
+    choose: _Choose = _greedy if sampling is None else _Sampler(sampling, batch)
+    tokens = choose(bank.logits(hidden[lasts]), range(len(batch)))
     places = [
         (*packed.contexts[first + row], *range(packed.starts[first + row], last + 1)) for row, last in enumerate(lasts)
     ]
-    run = _Generation([question.slot for question in batch], recorder.caches(places, max_new_tokens))
+    run = _Generation([question.slot for question in batch], recorder.caches(places, max_new_tokens), choose)
     return [_as_answer(bank, ids, max_new_tokens) for ids in run.finish(bank, tokens, max_new_tokens)]
 
 
@@ -122,6 +141,36 @@ def _as_answer(bank: Bank, ids: list[int], max_new_tokens: int) -> Answer:
     ended = bool(ids) and ids[-1] in bank.base.end_ids
     kept = ids[:-1] if ended else ids
     return Answer(bank.base.tokenizer.decode(kept, skip_special_tokens=True), ended, len(kept))
+
+
+class _Choose(Protocol):
+    """Picks each row's next token."""
+
+    def __call__(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
+        """Tokens (n) of logits (n × vocabulary); ``rows`` says which questions of the batch they belong to."""
+        ...
+
+
+def _greedy(logits: Tensor, rows: Sequence[int]) -> Tensor:
+    return logits.argmax(dim=-1)
+
+
+class _Sampler:
+    """Draws tokens; what a question gets depends on the seed and its own text alone, not on its neighbours."""
+
+    def __init__(self, sampling: Sampling, questions: Sequence[_Question]) -> None:
+        self._sampling = sampling
+        self._generators = [
+            torch.Generator().manual_seed(int(digest(sampling.seed, question.ids)[:15], 16)) for question in questions
+        ]
+
+    def __call__(self, logits: Tensor, rows: Sequence[int]) -> Tensor:
+        best = logits.float().cpu().div(self._sampling.temperature).topk(self._sampling.top_k, dim=-1)
+        shares = best.values.softmax(dim=-1)
+        # A token stays while those before it have not reached top-p yet: the first one always does.
+        shares = shares.where(shares.cumsum(dim=-1) - shares < self._sampling.top_p, 0.0)
+        drawn = [torch.multinomial(share, 1, generator=self._generators[row]) for share, row in zip(shares, rows, strict=True)]
+        return best.indices.gather(1, torch.stack(drawn)).squeeze(1).to(logits.device)
 
 
 class _Recorder:
@@ -181,8 +230,8 @@ class _Caches:
 class _Generation:
     """Rows of one batch while they are being answered."""
 
-    def __init__(self, slots: Sequence[int], caches: _Caches) -> None:
-        self._slots, self._caches = list(slots), caches
+    def __init__(self, slots: Sequence[int], caches: _Caches, choose: _Choose) -> None:
+        self._slots, self._caches, self._choose = list(slots), caches, choose
         self._ids: list[list[int]] = [[] for _ in slots]
         self._rows = list(range(len(slots)))
         """Which answer each row of the caches belongs to."""
@@ -220,7 +269,7 @@ class _Generation:
         )  # fmt: skip
         hidden = bank.hidden(step, self._caches)
         self._caches.lengths = self._caches.lengths + 1
-        return bank.logits(hidden).argmax(dim=-1)
+        return self._choose(bank.logits(hidden), self._rows)
 
 
 def _segments(slots: Sequence[int]) -> tuple[Segment, ...]:

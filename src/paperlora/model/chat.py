@@ -31,9 +31,16 @@ class Rendered(NamedTuple):
         return self.loss.index(True)
 
 
-def render_prompt(tokenizer: Any, messages: Sequence[Message]) -> tuple[int, ...]:
+def render_prompt(tokenizer: Any, messages: Sequence[Message], *, thinking: bool = False) -> tuple[int, ...]:
     """Tokens of a question, up to where the answer begins; thinking is off where the template can turn it off."""
-    return tuple(_encode(tokenizer, _text(tokenizer, messages, prompt=True, thinking=False)).input_ids)
+    return tuple(_encode(tokenizer, _text(tokenizer, messages, prompt=True, thinking=thinking)).input_ids)
+
+
+def can_think(tokenizer: Any) -> bool:
+    """The template can turn thinking on and off: the model is a hybrid."""
+    question = (Message(role="user", content="Hello"),)
+    on, off = (_text(tokenizer, question, prompt=True, thinking=thinking) for thinking in (True, False))
+    return on != off
 
 
 def render_example(tokenizer: Any, messages: Sequence[Message], masked: Sequence[MaskedSpan] = ()) -> Rendered:

@@ -69,6 +69,9 @@ class Probe(Record):
     """Dev probes may steer training; test probes are read once, for the verdict."""
     wave: int = Field(default=1, ge=1, le=3)
     """Asked in this pass: 1 always, 2 and 3 only while the verdict is inconclusive."""
+    chance: float = Field(default=0.0, ge=0, lt=1)
+    """Share that a guess among the answers which the question itself offers gets right: ½ for yes or no, ⅓ for one of
+    three, 0 for a free answer."""
 
 
 class MicroDataset(Record):
@@ -88,7 +91,8 @@ class MicroDataset(Record):
     lessons: tuple[str, ...] = ()
     """Ids of the lessons that were considered when it was made."""
     counts: dict[str, int]
-    """Rows by ``row/<form>`` and probes by ``probe/<family>``, with ``rows`` and ``probes`` in all."""
+    """Rows by ``row/<form>`` and probes by ``probe/<family>``, with ``rows`` and ``probes`` in all; then the book of what
+    became of every proposal: ``proposed/row``, ``dropped/row/<reason>``, likewise for probes."""
     rejects: tuple[Reject, ...] = ()
     probes_hash: str
     """Frozen before the first row was written."""

@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Literal
 
-from paperlora.judge.quantities import Quantity, quantities, same_quantity
+from paperlora.model.quantities import Quantity, quantities, same_quantity
 
 ScoreKind = Literal["number", "name", "phrase", "choice"]
 HEAD_WORDS = 40
