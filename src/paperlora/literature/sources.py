@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from paperlora.literature.arxiv_source import search_arxiv
-from paperlora.literature.found import Found
+from paperlora.literature.found import EVER, Found, Page, SourceName, Window
+from paperlora.literature.query import matches
 from paperlora.literature.scholar_source import search_semantic_scholar
 from paperlora.records import Paper
+from paperlora.settings import Settings
 
-__all__ = ["Found", "merge", "search_arxiv", "search_semantic_scholar"]
+__all__ = [
+    "EVER", "Found", "Page", "SourceName", "Window", "fallback_query", "matches", "merge", "pages", "refresh",
+    "search_arxiv", "search_semantic_scholar",
+]  # fmt: skip
+
+
+def pages(
+    source: SourceName, query: str, settings: Settings, cursor: str = "", window: Window = EVER
+) -> Iterator[Page]:
+    """A listing, page by page."""
+    raise NotImplementedError  # follows within the hour
+
+
+def refresh(ids: Sequence[str], settings: Settings) -> Iterator[Page]:
+    """Known papers, asked for anew by their canonical ids."""
+    raise NotImplementedError  # follows within the hour
+
+
+def fallback_query(query: str) -> str:
+    """A query in Semantic Scholar's syntax in the words of OpenAlex."""
+    raise NotImplementedError  # follows within the hour
 
 
 def merge(found: Iterable[Paper]) -> tuple[Paper, ...]:

@@ -21,17 +21,23 @@ class Topic(Record):
     """A query in arXiv's own syntax, empty for none."""
     semantic_scholar: str = ""
     """A query in the syntax of Semantic Scholar's bulk search, empty for none."""
+    openalex: str = ""
+    """A plain search for OpenAlex (words, "phrases", AND OR NOT), empty for none."""
+    priority: int = 0
+    """Topics with a higher number are read first."""
     max_papers: int = Field(default=25, ge=1)
     """At most this many papers a run and source; what lies beyond is counted as not taken."""
     since: date | None = None
     """Only papers published on or after this day."""
+    until: date | None = None
+    """Only papers published on or before this day."""
 
 
 class Paper(Record):
     """One version of one paper."""
 
     id: str
-    """Canonical and without version: ``arxiv:2405.05904``, ``s2:<40 hex>``, ``doi:10.…``, ``guide:…``."""
+    """Canonical and without version: ``arxiv:2405.05904``, ``s2:<40 hex>``, ``openalex:W…``, ``doi:10.…``, ``guide:…``."""
     version: int = Field(default=1, ge=1)
     """arXiv's version number; 1 where the source knows none."""
     title: str
@@ -49,9 +55,11 @@ class Paper(Record):
     landing_url: str | None = None
     """The page a person would open."""
     external_ids: dict[str, str] = Field(default_factory=dict)
-    """Ids at other places by source name: arxiv, doi, s2."""
+    """Ids at other places by source name: arxiv, doi, s2, openalex."""
     sources: tuple[str, ...] = ()
-    """Every source that listed it: arxiv, semantic_scholar, guide."""
+    """Every source that listed it: arxiv, oai, semantic_scholar, openalex, guide."""
+    categories: tuple[str, ...] = ()
+    """arXiv's categories, the primary one first; empty where the source names none."""
     topics: tuple[str, ...] = ()
     """Names of the topics whose query found it."""
     withdrawn: bool = False

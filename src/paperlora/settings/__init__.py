@@ -19,6 +19,7 @@ from paperlora.settings.groups import (
     IdeaSettings,
     JudgeSettings,
     LlmSettings,
+    OpenAlexSettings,
     PrefectSettings,
     ReadingSettings,
     SemanticScholarSettings,
@@ -33,6 +34,7 @@ __all__ = [
     "IdeaSettings",
     "JudgeSettings",
     "LlmSettings",
+    "OpenAlexSettings",
     "PrefectSettings",
     "ReadingSettings",
     "SemanticScholarSettings",
@@ -44,7 +46,7 @@ __all__ = [
 
 CONFIG_VARIABLE = "PAPERLORA_CONFIG"
 DEFAULT_CONFIG = Path("paperlora.toml")
-SECRETS = ("llm.api_key", "semantic_scholar.api_key")
+SECRETS = ("llm.api_key", "semantic_scholar.api_key", "openalex.api_key")
 
 
 class Settings(BaseSettings):
@@ -74,6 +76,7 @@ class Settings(BaseSettings):
     """Files, folders or globs of guides (.md .html .txt .srt .vtt): other people's pipelines, talks and tutorials."""
     arxiv: ArxivSettings = ArxivSettings()
     semantic_scholar: SemanticScholarSettings = SemanticScholarSettings()
+    openalex: OpenAlexSettings = OpenAlexSettings()
     reading: ReadingSettings = ReadingSettings()
     llm: LlmSettings = LlmSettings()
     ideas: IdeaSettings = IdeaSettings()

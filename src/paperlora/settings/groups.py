@@ -14,10 +14,14 @@ class Group(BaseModel):
 
 
 class ArxivSettings(Group):
-    """arXiv's query API and its PDFs."""
+    """arXiv's query API, its OAI-PMH interface and its full texts."""
 
     url: str = "https://export.arxiv.org/api/query"
     """Address of the query API."""
+    oai_url: str = "https://oaipmh.arxiv.org/oai"
+    """Address of the OAI-PMH interface."""
+    sets: tuple[str, ...] = ()
+    """OAI-PMH sets (``cs``, ``cs:cs:CL``) harvested whole, topics matched here; empty: the query API is asked per topic."""
     delay_seconds: float = Field(default=3.0, ge=0)
     """Pause between two requests; arXiv asks for three seconds over all your machines."""
     timeout_seconds: float = Field(default=60.0, gt=0)
@@ -33,6 +37,16 @@ class SemanticScholarSettings(Group):
     api_key: SecretStr | None = None
     """From PAPERLORA_SEMANTIC_SCHOLAR__API_KEY only."""
     delay_seconds: float = Field(default=1.1, ge=0)
+    timeout_seconds: float = Field(default=60.0, gt=0)
+
+
+class OpenAlexSettings(Group):
+    """OpenAlex: a source of its own, and the one that steps in for Semantic Scholar."""
+
+    url: str = "https://api.openalex.org"
+    api_key: SecretStr | None = None
+    """From PAPERLORA_OPENALEX__API_KEY only; OpenAlex answers nearly nothing without one."""
+    delay_seconds: float = Field(default=0.2, ge=0)
     timeout_seconds: float = Field(default=60.0, gt=0)
 
 
