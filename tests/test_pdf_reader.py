@@ -12,7 +12,7 @@ import pymupdf
 import pytest
 
 from paperlora.errors import DocumentUnreadable
-from paperlora.literature.pdf_lines import mend_characters
+from paperlora.literature.characters import mend_characters
 from paperlora.literature.pdf_text import join, spell_rows
 from paperlora.literature.reader import PdfReader, ReadRequest, read_pdf
 from paperlora.records import Document

@@ -6,11 +6,11 @@ Lengths are PDF points (1/72 inch), the origin is the page's upper left corner.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from paperlora.literature.characters import mend_characters
 from paperlora.literature.pdf_engine import pymupdf
 from paperlora.literature.pdf_hidden import Drawing, Placed, hidden_lines
 
@@ -32,10 +32,6 @@ _MATH_NAME = re.compile(
 )
 _MONO_NAME = re.compile(r"mono|courier|typewriter|consol|cmtt|sftt|menlo|code|inconsolata|nimbusmon", re.I)
 _INLINE_IMAGE = re.compile(rb"\sBI\s")
-# Spacing accents that old TeX fonts set before (or over) the letter.
-_ACCENTS = {"´": "\u0301", "`": "\u0300", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "¸": "\u0327", "ˇ": "\u030c"}
-_ACCENTED = re.compile(r"([´¨ˆ˜¸ˇ]) ?([A-Za-zı])")
-_KEPT_COMPATIBILITY = re.compile(r"[⁰¹²³⁴-₎ªº™]")
 
 
 class Span(NamedTuple):
@@ -213,22 +209,6 @@ def _span(text: str, first: dict[str, Any], last: dict[str, Any] | None) -> Span
 def _traits(font: str) -> tuple[bool, bool, bool, bool]:
     name = font.split("+")[-1]
     return tuple(bool(kind.search(name)) for kind in (_BOLD_NAME, _ITALIC_NAME, _MATH_NAME, _MONO_NAME))  # type: ignore[return-value]
-
-
-def mend_characters(text: str) -> str:
-    """Ligatures and other compatibility forms as plain letters (NFKC), accents on their letters, no control characters.
-
-    Superscript digits stay what they are: ``10²`` must not become ``102``.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    text = _ACCENTED.sub(lambda m: m[2].replace("ı", "i") + _ACCENTS[m[1]], text)
-    if _KEPT_COMPATIBILITY.search(text):
-        text = "".join(c if _KEPT_COMPATIBILITY.match(c) else unicodedata.normalize("NFKC", c) for c in text)
-        text = unicodedata.normalize("NFC", text)
-    else:
-        text = unicodedata.normalize("NFKC", text)
-    return "".join(c for c in text if c == "\u00ad" or c.isprintable() or c == " ").replace("\u200b", "")
 
 
 def _pictures(boxes: list[Box], width: float, height: float) -> Iterator[Box]:
