@@ -32,6 +32,7 @@ def push(folder: Path, repository: str, *, private: bool = True, message: str = 
         SettingsError: the folder is no published one, or the repository's name is none.
         HubError: the hub can't be reached or refuses.
     """
+    import httpx2  # what the hub's library speaks HTTP with
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -47,7 +48,7 @@ def push(folder: Path, repository: str, *, private: bool = True, message: str = 
         raise SettingsError(f"{repository} is no name of a repository: {error}", "Name it like user/dataset.") from error
     except HfHubHTTPError as error:
         raise HubError(f"The hub refuses: {_said(error)}.") from error
-    except OSError as error:
+    except (OSError, httpx2.TransportError) as error:
         raise HubError(f"The hub at {hub.endpoint} can't be reached: {error.__class__.__name__}.") from error
     return Pushed(repository, f"{hub.endpoint}/datasets/{repository}", commit.oid)
 

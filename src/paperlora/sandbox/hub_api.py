@@ -72,7 +72,7 @@ class HubStandIn:
         name = f"{said.get('organization') or USER}/{said['name']}"
         if name in self.repositories:
             return JSONResponse({"error": "You already created this dataset repo", "url": f"{_base(request)}/datasets/{name}"}, 409)
-        self.repositories[name] = Repository(name, bool(said.get("private")))
+        self.repositories[name] = Repository(name, bool(said.get("private")) or said.get("visibility") == "private")
         return JSONResponse({"url": f"{_base(request)}/datasets/{name}", "name": name, "id": hashlib.sha1(name.encode()).hexdigest()})
 
     async def _whoami(self, request: Request) -> Response:
@@ -151,7 +151,7 @@ class HubStandIn:
             return _missing()
         return JSONResponse({
             "id": repository.name, "sha": repository.head, "private": repository.private, "tags": [], "downloads": 0, "likes": 0,
-            "lastModified": datetime.now(UTC).isoformat(), "siblings": [{"rfilename": path} for path in sorted(repository.files)],
+            "lastModified": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "siblings": [{"rfilename": path} for path in sorted(repository.files)],
         })  # fmt: skip
 
     async def _tree(self, request: Request) -> Response:
