@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from paperlora.sandbox.corpus import PAPERS
 from paperlora.sandbox.paper import Fact, SandboxPaper
@@ -15,6 +16,14 @@ from paperlora.sandbox.pdf import render
 from paperlora.sandbox.search import Score, searchable, stamp
 
 ARXIV_ID = re.compile(r"(?P<id>\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v(?P<version>[1-9]\d*))?")
+
+
+class Printed(Protocol):
+    """Something that makes its own PDF."""
+
+    def pdf_bytes(self) -> bytes:
+        """The same bytes each time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class Entry:
     """Time of the first version."""
     updated: datetime
     """Time of this version."""
-    pdf: SandboxPaper | Path
+    pdf: SandboxPaper | Path | Printed
     """What its PDF is made from, or where it lies."""
     arxiv_id: str = ""
     """Without version; empty where only Semantic Scholar has it."""
@@ -63,7 +72,9 @@ class Entry:
 
     def pdf_bytes(self) -> bytes:
         """The PDF, rendered or read."""
-        return self.pdf.read_bytes() if isinstance(self.pdf, Path) else render(self.pdf)
+        if isinstance(self.pdf, Path):
+            return self.pdf.read_bytes()
+        return render(self.pdf) if isinstance(self.pdf, SandboxPaper) else self.pdf.pdf_bytes()
 
 
 class Library:
@@ -76,12 +87,16 @@ class Library:
     @property
     def newest(self) -> Iterator[Entry]:
         """The newest version of every paper, in the order of the library."""
+        return iter(self._newest)
+
+    @cached_property
+    def _newest(self) -> tuple[Entry, ...]:
         best: dict[str, Entry] = {}
         for entry in self.entries:
             name = entry.arxiv_id or entry.s2_id
             if name not in best or best[name].version < entry.version:
                 best[name] = entry
-        return iter(best.values())
+        return tuple(best.values())
 
     def search(self, score: Score, *, source: str) -> list[Entry]:
         """Newest versions that match, best first. ``source``: arxiv or semantic_scholar."""
@@ -91,23 +106,30 @@ class Library:
 
     def by_arxiv_id(self, arxiv_id: str, version: int | None = None) -> Entry | None:
         """That version, or the newest where none is named."""
-        found = [e for e in self.entries if e.arxiv_id == arxiv_id and version in (None, e.version)]
+        found = [e for e in self._by_arxiv_id.get(arxiv_id, ()) if version in (None, e.version)]
         return max(found, key=lambda entry: entry.version, default=None)
+
+    @cached_property
+    def _by_arxiv_id(self) -> dict[str, list[Entry]]:
+        versions: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            versions.setdefault(entry.arxiv_id, []).append(entry)
+        return versions
 
     def by_scholar_id(self, identifier: str) -> Entry | None:
         """The newest version by any id that Semantic Scholar takes: its own, ``ARXIV:``, ``DOI:``, ``CorpusId:`` or a bare DOI."""
         prefix, colon, rest = identifier.partition(":")
+        named = self._scholar_names.get(f"{prefix.lower()}:{rest}") if colon else None
+        return named or self._scholar_names.get(identifier)
+
+    @cached_property
+    def _scholar_names(self) -> dict[str, Entry]:
+        names: dict[str, Entry] = {}
         for entry in self.newest:
-            names = {
-                "": entry.s2_id,
-                "arxiv": entry.arxiv_id,
-                "doi": scholar_doi(entry),
-                "corpusid": str(corpus_id(entry)),
-            }
-            bare = identifier in (entry.s2_id, scholar_doi(entry))
-            if entry.s2_id and identifier and (bare or (colon and rest and names.get(prefix.lower()) == rest)):
-                return entry
-        return None
+            doi, known = scholar_doi(entry), (f"arxiv:{entry.arxiv_id}", f"corpusid:{corpus_id(entry)}")
+            for name in (entry.s2_id, doi, f"doi:{doi}", *known) if entry.s2_id else ():
+                names.setdefault(name, entry)
+        return names
 
 
 def corpus_id(entry: Entry) -> int:
