@@ -74,14 +74,30 @@ class LlmSettings(Group):
     """From PAPERLORA_LLM__API_KEY only; local servers need none."""
     model: str = "gpt-4o-mini"
     budget_usd: float | None = Field(default=None, ge=0)
-    """Money for one run; None for no limit. Needs the two prices."""
+    """Money for one run over all its processes; None for no limit. Needs the two prices."""
+    budget_tokens: int | None = Field(default=None, ge=0)
+    """Tokens, in and out, for one run over all its processes; None for no limit."""
     usd_per_million_input: float = Field(default=0.0, ge=0)
+    usd_per_million_cached_input: float | None = Field(default=None, ge=0)
+    """Price of input that the provider found in its prefix cache; None for that of other input."""
     usd_per_million_output: float = Field(default=0.0, ge=0)
+    batch_price_share: float = Field(default=0.5, gt=0, le=1)
+    """What a request in a batch costs, as a share of the price."""
     timeout_seconds: float = Field(default=300.0, gt=0)
     max_tokens: int = Field(default=2048, ge=64)
-    """Longest answer."""
+    """Longest answer; one that is cut off is asked for once more with twice as many."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    extra_body: str = ""
+    """A JSON object that is added to each request: ``{"chat_template_kwargs": {"enable_thinking": false}}`` for a Qwen3
+    behind vLLM, ``{"reasoning_effort": "low"}`` for OpenAI."""
     concurrency: int = Field(default=4, ge=1)
-    """Requests in flight."""
+    """Requests in flight at first; more while the endpoint answers well, fewer when it refuses."""
+    max_concurrency: int = Field(default=128, ge=1)
+    """Requests in flight at most."""
+    batch: bool = False
+    """Ask through the provider's Batch API: cheaper, within 24 hours. Endpoints without one are asked as usual."""
+    batch_poll_seconds: float = Field(default=30.0, gt=0)
+    """Pause between two looks at a batch."""
 
 
 class IdeaSettings(Group):
