@@ -89,7 +89,8 @@ def _trl_row(row: Example) -> dict[str, Any]:
 
 
 def _trl_files(base_model: str) -> dict[str, str]:
-    return {"train.py": f'''from datasets import load_dataset
+    return {"train.py": f'''import torch
+from datasets import load_dataset
 from peft import LoraConfig
 from trl import SFTConfig, SFTTrainer
 
@@ -97,7 +98,7 @@ rows = load_dataset("json", data_files="{FILE}", split="train")
 lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
 config = SFTConfig(
     output_dir="adapter", num_train_epochs=8, per_device_train_batch_size=8, learning_rate=2e-4,
-    completion_only_loss=True, report_to="none",
+    completion_only_loss=True, report_to="none", bf16=torch.cuda.is_available(), use_cpu=not torch.cuda.is_available(),
 )
 trainer = SFTTrainer(model={base_model!r}, args=config, train_dataset=rows, peft_config=lora)
 trainer.train()
