@@ -120,6 +120,7 @@ def rerun(
 @app.command()
 def sandbox(
     papers: Annotated[Path | None, typer.Option(help="Serve the PDFs of this folder instead of the invented papers.")] = None,
+    crowd: Annotated[int, typer.Option(min=0, help="Serve this many short papers without a story instead.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8765,
 ) -> None:
@@ -131,7 +132,7 @@ def sandbox(
 
     if papers is not None and not papers.is_dir():
         raise SettingsError(f"There is no folder {papers}.", "Give --papers a folder of PDFs.")
-    serve(papers, host, port)
+    serve(papers, host, port, crowd)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,13 @@ class FaultBoard:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
+        self._share = 0.0
+        self._chance = random.Random()
+
+    def storm(self, share: float, seed: int = 0) -> None:
+        """Spoil each request with this probability, by any kind that applies to its route; silences last a second."""
+        with self._lock:
+            self._share, self._chance = share, random.Random(seed)
 
     def add(self, route: str, kind: str, times: int | None, after: int, options: dict[str, Any]) -> None:
         """Switch a fault on.
@@ -105,9 +113,15 @@ class FaultBoard:
                 if fault.times is None or fault.times > 0:
                     fault.times = fault.times and fault.times - 1
                     return fault
-        return None
+            return self._any(route) if self._chance.random() < self._share else None
+
+    def _any(self, route: str) -> Fault:
+        kind = self._chance.choice([kind for kind in KINDS if route in _ONLY.get(kind, ROUTES)])
+        known = {"seconds": 1.0, "retry_after": 0}
+        return Fault(route, kind, 1, 0, {name: value for name, value in known.items() if name in _OPTIONS.get(kind, ())})
 
     def clear(self) -> None:
         """Switch all faults off."""
         with self._lock:
             self._faults.clear()
+            self._share = 0.0

@@ -15,6 +15,7 @@ import uvicorn
 
 from paperlora.errors import SettingsError, StackError
 from paperlora.sandbox.chat_api import Script
+from paperlora.sandbox.crowd import crowd as crowd_library
 from paperlora.sandbox.folder import folder_library
 from paperlora.sandbox.hub_api import HubStandIn
 from paperlora.sandbox.library import Library, sandbox_library
@@ -29,6 +30,7 @@ class Sandbox:
 
     Args:
         papers: a folder of PDFs to serve instead of the invented papers.
+        crowd: serve that many papers without a story instead, see :mod:`paperlora.sandbox.crowd`.
         port: 0 for any free one.
         scholar_page_size: papers a page of Semantic Scholar's bulk search.
 
@@ -37,10 +39,11 @@ class Sandbox:
     """
 
     def __init__(
-        self, papers: Path | None = None, port: int = 0, host: str = "127.0.0.1", *, scholar_page_size: int = 1000
-    ) -> None:
+        self, papers: Path | None = None, port: int = 0, host: str = "127.0.0.1", *, crowd: int = 0,
+        scholar_page_size: int = 1000,
+    ) -> None:  # fmt: skip
         self._address = (host, port)
-        self._service = Service(_library(papers), scholar_page_size)
+        self._service = Service(_library(papers, crowd), scholar_page_size)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -97,8 +100,12 @@ class Sandbox:
 
     @property
     def library(self) -> Library:
-        """What it serves."""
+        """What it serves. Set another one to let papers appear or change between two requests."""
         return self._service.library
+
+    @library.setter
+    def library(self, library: Library) -> None:
+        self._service.library = library
 
     @property
     def counts(self) -> Counter[str]:
@@ -122,6 +129,10 @@ class Sandbox:
         """
         self._service.faults.add(route, kind, times, after, options)
 
+    def storm(self, share: float, seed: int = 0) -> None:
+        """Spoil each request with this probability, by any fault that applies to its route, until :meth:`heal`."""
+        self._service.faults.storm(share, seed)
+
     def heal(self) -> None:
         """Switch all faults off."""
         self._service.faults.clear()
@@ -132,20 +143,26 @@ class Sandbox:
         self._service.script = answer
 
 
-def serve(papers: Path | None, host: str, port: int) -> None:
+def serve(papers: Path | None, host: str, port: int, crowd: int = 0) -> None:
     """Serve until Ctrl+C.
+
+    Args:
+        papers: a folder of PDFs to serve instead of the invented papers.
+        crowd: serve that many papers without a story instead.
 
     Raises:
         SettingsError: the folder holds no PDF, or the port is taken.
     """
-    service = Service(_library(papers))
+    service = Service(_library(papers, crowd))
     listener = _listen(host, port)
     print(_welcome(service.library, f"http://{host}:{listener.getsockname()[1]}"), flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(_config(service)).run([listener])
 
 
-def _library(papers: Path | None) -> Library:
+def _library(papers: Path | None, crowd: int) -> Library:
+    if crowd:
+        return crowd_library(crowd)
     return sandbox_library() if papers is None else folder_library(papers)
 
 
