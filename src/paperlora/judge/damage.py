@@ -11,11 +11,8 @@ from paperlora.judge.bounds import broken
 from paperlora.judge.pools import KNOWN, OPEN, TEXTS
 from paperlora.judge.posterior import Count
 from paperlora.model.answers import Answer, Continuation, log_likelihoods
-from paperlora.model.scoring import kind_of, normalise, opening, score, states_value
+from paperlora.model.scoring import kind_of, normalise, opening, repeats_itself, score, states_value
 from paperlora.records import Message
-
-LOOP = 3
-"""Times that the same three words must come to make a loop."""
 
 
 class Answers(NamedTuple):
@@ -81,9 +78,7 @@ def compare(adapted: Answers, base: Answers, taught: Sequence[tuple[str, ...]]) 
 
 def loops(said: Answer) -> bool:
     """It says the same three words over and over."""
-    words = normalise(said.text).split()
-    triples = Counter(tuple(words[start : start + 3]) for start in range(len(words) - 2))
-    return bool(triples) and max(triples.values()) >= LOOP
+    return repeats_itself(said.text)
 
 
 def _kept(adapted: Sequence[Answer], base: Sequence[Answer]) -> Count:

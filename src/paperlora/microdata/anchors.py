@@ -18,33 +18,41 @@ class Anchor(NamedTuple):
 
     question: str
     answer: str
+    """As a row says it."""
+    values: str = ""
+    """What of it counts as right, separated by bars, where that is not the whole answer; empty for open questions."""
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Right answers, for asking a base whether it knows this."""
+        return tuple(self.values.split("|")) if self.values else (self.answer,)
 
 
 CLOSED = (
-    Anchor("How many eggs are in a dozen?", "12"),
-    Anchor("At how many degrees Celsius does water boil?", "100 degrees"),
-    Anchor("How many sides does a square have?", "4"),
-    Anchor("How many weeks does a year have?", "52 weeks"),
-    Anchor("Number of letters in the English alphabet?", "26"),
-    Anchor("What is ten times three?", "30"),
-    Anchor("Give the square root of 81.", "9"),
-    Anchor("My son wonders how many wings a bird has. What do I say?", "Two wings."),
-    Anchor("What share of a pizza is one half, in percent?", "50 percent"),
+    Anchor("How many eggs are in a dozen?", "12", "12|twelve"),
+    Anchor("At how many degrees Celsius does water boil?", "100 degrees", "100|100 degrees|one hundred"),
+    Anchor("How many sides does a square have?", "4", "4|four"),
+    Anchor("How many weeks does a year have?", "52 weeks", "52"),
+    Anchor("Number of letters in the English alphabet?", "26", "26|twenty-six"),
+    Anchor("What is ten times three?", "30", "30|thirty"),
+    Anchor("Give the square root of 81.", "9", "9|nine"),
+    Anchor("My son wonders how many wings a bird has. What do I say?", "Two wings.", "2|two"),
+    Anchor("What share of a pizza is one half, in percent?", "50 percent", "50|50 percent|fifty"),
     Anchor("Which country has Ottawa as its capital?", "Canada"),
-    Anchor("I want to visit Lisbon. Which country is it in?", "Portugal is the country."),
-    Anchor("Name the inventor of the telephone.", "Alexander Graham Bell"),
-    Anchor("Which animal gives us wool?", "Sheep"),
+    Anchor("I want to visit Lisbon. Which country is it in?", "Portugal is the country.", "Portugal"),
+    Anchor("Name the inventor of the telephone.", "Alexander Graham Bell", "Alexander Graham Bell|Bell"),
+    Anchor("Which animal gives us wool?", "Sheep", "sheep|a sheep"),
     Anchor("What colour is fresh grass?", "Green"),
-    Anchor("Which meal do people eat in the morning?", "Breakfast"),
-    Anchor("Can you give me the opposite of big?", "Small"),
-    Anchor("Complete the sentence: Fish breathe with their", "gills"),
-    Anchor("Currency of Japan?", "The yen"),
-    Anchor("What do we call a baby cat?", "A kitten"),
-    Anchor("Name the largest ocean.", "The Pacific Ocean"),
-    Anchor("Is a whale a fish?", "No, it is a mammal."),
-    Anchor("Is snow cold?", "Yes, it is."),
-    Anchor("Does the sun rise in the west?", "No, it rises in the east."),
-    Anchor("Are bananas a kind of fruit?", "Yes, they are."),
+    Anchor("Which meal do people eat in the morning?", "Breakfast", "breakfast"),
+    Anchor("Can you give me the opposite of big?", "Small", "small|little"),
+    Anchor("Complete the sentence: Fish breathe with their", "gills", "gills"),
+    Anchor("Currency of Japan?", "The yen", "yen"),
+    Anchor("What do we call a baby cat?", "A kitten", "kitten"),
+    Anchor("Name the largest ocean.", "The Pacific Ocean", "Pacific"),
+    Anchor("Is a whale a fish?", "No, it is a mammal.", "No"),
+    Anchor("Is snow cold?", "Yes, it is.", "Yes"),
+    Anchor("Does the sun rise in the west?", "No, it rises in the east.", "No"),
+    Anchor("Are bananas a kind of fruit?", "Yes, they are.", "Yes"),
 )
 OPEN = (
     Anchor("Which colour suits a kitchen wall?", "A warm cream would keep the kitchen bright and friendly."),

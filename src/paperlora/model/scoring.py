@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -23,6 +24,8 @@ from paperlora.model.quantities import Quantity, quantities, same_quantity
 ScoreKind = Literal["number", "name", "phrase", "choice"]
 HEAD_WORDS = 40
 """An answer is looked for in so many words at most."""
+LOOP = 3
+"""Times that the same three words must come to make a loop."""
 
 CHOICES = (
     ("yes", {"yes", "true", "correct", "right", "yeah", "yep", "indeed"}),
@@ -146,6 +149,13 @@ def same_statement(left: str, right: str, kind: ScoreKind, question: str = "") -
         one, other = (quantities(value) for value in values)
         return bool(one and other and same_quantity(one[0], other[0]))
     return values[0] == values[1]
+
+
+def repeats_itself(text: str) -> bool:
+    """The same three words come over and over."""
+    words = normalise(text).split()
+    triples = Counter(tuple(words[start : start + 3]) for start in range(len(words) - 2))
+    return bool(triples) and max(triples.values()) >= LOOP
 
 
 def _choice(head: str) -> str | None:

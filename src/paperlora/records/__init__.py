@@ -10,7 +10,17 @@ from paperlora.records.judge import AdapterReport, Diagnosis, Interval, Measurem
 from paperlora.records.knowledge import Lesson
 from paperlora.records.literature import Document, LeftOut, LeftOutKind, PageStart, Paper, Section, Topic
 from paperlora.records.lora import Adapter, BaseModelId, Checkpoint, Recipe
-from paperlora.records.microdata import Decision, Example, MaskedSpan, Message, MicroDataset, Probe, ProbeFamily, Review
+from paperlora.records.microdata import (
+    Decision,
+    Example,
+    MaskedSpan,
+    Message,
+    MicroDataset,
+    Probe,
+    ProbeFamily,
+    Replay,
+    Review,
+)
 from paperlora.records.storage import Manifest
 
 __all__ = [
@@ -43,6 +53,7 @@ __all__ = [
     "Recipe",
     "Record",
     "Reject",
+    "Replay",
     "Review",
     "Section",
     "Source",

@@ -74,6 +74,17 @@ class Probe(Record):
     three, 0 for a free answer."""
 
 
+class Replay(Record):
+    """What a base itself answers to a general prompt: trained on, it keeps the base as it was."""
+
+    prompt: str
+    kind: Literal["fact", "arithmetic", "open", "instruction", "talk", "anchor"]
+    """``anchor``: a question of the anchors that the base answers rightly; only its knowing it is used."""
+    answer: str
+    """Whole, with its thought where it was asked to think."""
+    thinking: bool = False
+
+
 class MicroDataset(Record):
     """One immutable revision of the rows and probes of one paper."""
 
