@@ -60,6 +60,10 @@ class Paper(Record):
     """Every source that listed it: arxiv, oai, semantic_scholar, openalex, guide."""
     categories: tuple[str, ...] = ()
     """arXiv's categories, the primary one first; empty where the source names none."""
+    comment: str = ""
+    """What the authors say beside the paper, as arXiv shows it: pages, venue, why it was withdrawn."""
+    journal: str = ""
+    """Where it appeared, as arXiv shows it."""
     topics: tuple[str, ...] = ()
     """Names of the topics whose query found it."""
     withdrawn: bool = False
