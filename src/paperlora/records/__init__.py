@@ -8,7 +8,7 @@ from paperlora.records.base import Record, Reject, digest
 from paperlora.records.ideas import AnswerKind, Idea, IdeaKind, Quote, Source, Touches
 from paperlora.records.judge import AdapterReport, Diagnosis, Interval, Measurement, Rate, Verdict, VerdictKind
 from paperlora.records.knowledge import Lesson
-from paperlora.records.literature import Document, LeftOut, LeftOutKind, PageStart, Paper, Section, Topic
+from paperlora.records.literature import Document, LeftOut, LeftOutKind, Origin, PageStart, Paper, Section, Topic
 from paperlora.records.lora import Adapter, BaseModelId, Checkpoint, Recipe
 from paperlora.records.microdata import (
     Decision,
@@ -44,6 +44,7 @@ __all__ = [
     "Measurement",
     "Message",
     "MicroDataset",
+    "Origin",
     "PageStart",
     "Paper",
     "Probe",

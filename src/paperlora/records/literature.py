@@ -132,6 +132,19 @@ class LeftOut(Record):
     text: str
 
 
+class Origin(Record):
+    """Where a document's text was taken from."""
+
+    kind: Literal["html", "latex", "pdf", "guide"]
+    """How it was read."""
+    url: str = ""
+    """Address that it was fetched from; of a guide its file."""
+    why: str = ""
+    """Why this kind and no other: what was asked before, and what came."""
+    licence: str | None = None
+    """Of the paper, as the source gave it; None when unknown."""
+
+
 class Document(Record):
     """The text of one paper as the reader understood it."""
 
@@ -147,6 +160,8 @@ class Document(Record):
     """Name of the reader and of the library under it."""
     parser_version: str
     """Changes whenever the same bytes could give another text; part of every cache key downstream."""
+    origin: Origin | None = None
+    """Where the text was taken from; None where a bare file was read."""
 
     @property
     def characters(self) -> int:
