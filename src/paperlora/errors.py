@@ -4,8 +4,11 @@
     ├── SettingsError            a setting is wrong or unknown
     ├── SourceError              arXiv, Semantic Scholar or a download host
     │   ├── SourceUnavailable    (transient) time-out, 429, 5xx, refused connection
+    │   │   ├── SourceResting    a host is left alone after failures in a row, or because it asked for it
+    │   │   └── AddressNotAllowed  a name leads to a private or local address
     │   ├── SourceAnswerInvalid  (transient) HTML for a feed, an empty page in mid-paging, a cut-off body
     │   └── SourceRefused        the query, id or key was rejected
+    │       └── HostNotAllowed   an address that nothing may be fetched from
     ├── DocumentUnreadable       one file cannot be read
     ├── LlmError
     │   ├── LlmUnavailable       (transient) time-out, 429, 5xx, refused connection
@@ -75,6 +78,18 @@ class SourceUnavailable(SourceError):
         self.args = (message, remedy, retry_after)
 
 
+class SourceResting(SourceUnavailable):
+    """A host is left alone for a while: it failed several times in a row, or asked for a pause."""
+
+    default_remedy = "It is asked again by itself when the pause is over; the other sources go on meanwhile."
+
+
+class AddressNotAllowed(SourceUnavailable):
+    """A host's name leads to a private, local or otherwise special address, where nothing may be asked for."""
+
+    default_remedy = "Check the name server: no public host has such an address. A login page of the network may be the cause."
+
+
 class SourceAnswerInvalid(SourceError):
     """The source answered with something that cannot be its answer."""
 
@@ -85,6 +100,12 @@ class SourceRefused(SourceError):
     """The query, id or key was rejected; asking again gives the same."""
 
     default_remedy = "Correct the topic's query or the key in the settings."
+
+
+class HostNotAllowed(SourceRefused):
+    """An address that nothing may be fetched from: another host, not https, or with a name and password in it."""
+
+    default_remedy = "Add the host to reading.hosts in paperlora.toml if you trust it."
 
 
 class DocumentUnreadable(PaperLoraError):

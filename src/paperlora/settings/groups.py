@@ -6,6 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+OPEN_HOSTS = (
+    "aclanthology.org", "archives-ouvertes.fr", "arxiv.org", "biorxiv.org", "elifesciences.org", "europepmc.org",
+    "frontiersin.org", "hal.science", "ijcai.org", "isca-archive.org", "jmlr.org", "medrxiv.org", "ncbi.nlm.nih.gov",
+    "neurips.cc", "nips.cc", "ojs.aaai.org", "openaccess.thecvf.com", "openalex.org", "openreview.net", "peerj.com",
+    "plos.org", "proceedings.mlr.press", "semanticscholar.org", "zenodo.org",
+)  # fmt: skip
+"""Hosts of open-access papers in AI and its neighbours."""
+
 
 class Group(BaseModel):
     """A closed group of settings."""
@@ -62,6 +70,11 @@ class ReadingSettings(Group):
     """Most memory the reading process may take."""
     batch: int = Field(default=25, ge=1, le=50)
     """Papers a task."""
+    prefer: tuple[Literal["html", "latex", "pdf"], ...] = Field(default=("html", "latex", "pdf"), min_length=1)
+    """Kinds of full text in the order in which they are asked for; only arXiv has the first two."""
+    hosts: tuple[str, ...] = OPEN_HOSTS
+    """Hosts that full texts may be fetched from, with everything below their names, over https alone. The sources' own
+    addresses are always allowed."""
 
 
 class LlmSettings(Group):
