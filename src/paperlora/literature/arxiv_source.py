@@ -117,6 +117,9 @@ def paper_of(result: arxiv.Result, topic: str | None = None) -> Paper:
         external_ids={"arxiv": match["id"]} | ({"doi": result.doi} if result.doi else {}),
         sources=("arxiv",),
         topics=(topic,) if topic else (),
+        categories=tuple(dict.fromkeys([result.primary_category, *result.categories])) if result.primary_category else (),
+        comment=" ".join((result.comment or "").split()),
+        journal=" ".join((result.journal_ref or "").split()),
         withdrawn=withdrawn,
         metadata_status="complete" if result.title.strip() and abstract and authors else "partial",
     )

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
+from paperlora.literature.query import parse
 from paperlora.sandbox.library import ARXIV_ID, Entry, Library
-from paperlora.sandbox.search import parse_arxiv
 
 MOST_RESULTS = 30_000
 """arXiv refuses to list more for one query."""
@@ -86,11 +86,11 @@ def _count(parameters: Mapping[str, str], name: str, default: int) -> int:
 def _matches(library: Library, query: Query) -> Sequence[Entry]:
     listed = [_named(library, name.strip()) for name in query.id_list.split(",") if name.strip()]
     try:
-        score = parse_arxiv(query.search_query)
+        score = parse(query.search_query)
     except ValueError as error:
         raise QueryError(f"malformed query: {error}") from error
     if query.id_list.strip():
-        return [entry for entry in listed if entry and (not query.search_query or score(entry.fields) > 0)]
+        return [entry for entry in listed if entry and (not query.search_query or score(entry.searched) > 0)]
     return library.search(score, source="arxiv")
 
 

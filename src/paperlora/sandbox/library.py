@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from paperlora.literature.query import Score, Searched, searchable
 from paperlora.sandbox.corpus import PAPERS
 from paperlora.sandbox.paper import Fact, SandboxPaper
 from paperlora.sandbox.pdf import render
-from paperlora.sandbox.search import Score, searchable, stamp
 
 ARXIV_ID = re.compile(r"(?P<id>\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v(?P<version>[1-9]\d*))?")
 
@@ -54,21 +54,13 @@ class Entry:
     """Further text that a query may match."""
 
     @cached_property
-    def fields(self) -> dict[str, str]:
-        """Searchable text by field name."""
-        texts = {
-            "ti": self.title,
-            "abs": self.abstract,
-            "au": " ".join(self.authors),
-            "co": self.comment,
-            "jr": "",
-            "rn": "",
-        }
-        fields = {name: searchable(text) for name, text in texts.items()}
-        fields["all"] = searchable(" ".join([*texts.values(), *self.categories, self.keywords]))
-        fields["id"] = searchable(self.arxiv_id)
-        fields["cat"] = " ".join(self.categories).lower()
-        return {**fields, "submittedDate": stamp(self.published), "lastUpdatedDate": stamp(self.updated)}
+    def searched(self) -> Searched:
+        """What queries are matched against."""
+        return searchable(
+            {"ti": self.title, "abs": self.abstract, "au": ", ".join(self.authors), "co": self.comment},
+            identifier=self.arxiv_id, categories=self.categories, further=self.keywords,
+            dates={"submittedDate": self.published, "lastUpdatedDate": self.updated},
+        )  # fmt: skip
 
     def pdf_bytes(self) -> bytes:
         """The PDF, rendered or read."""
@@ -101,7 +93,7 @@ class Library:
     def search(self, score: Score, *, source: str) -> list[Entry]:
         """Newest versions that match, best first. ``source``: arxiv or semantic_scholar."""
         known = [entry for entry in self.newest if (entry.arxiv_id if source == "arxiv" else entry.s2_id)]
-        scored = [(score(entry.fields), entry) for entry in known]
+        scored = [(score(entry.searched), entry) for entry in known]
         return [entry for value, entry in sorted(scored, key=lambda pair: -pair[0]) if value > 0]
 
     def by_arxiv_id(self, arxiv_id: str, version: int | None = None) -> Entry | None:
