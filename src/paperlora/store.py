@@ -6,6 +6,7 @@ Whoever finds a complete folder may use it without asking where it came from.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -83,6 +84,14 @@ class Store:
     def fetch_file(self, uri: str, name: str) -> Path:
         """A local path of one file of a complete folder."""
         return fetch(uri) / name
+
+    def remove(self, kind: str, key: str) -> None:
+        """Take a folder away, whole or not; nothing where there is none. Only for what can be had again."""
+        with contextlib.suppress(FileNotFoundError):
+            # The manifest goes first: a folder that is half removed counts as incomplete.
+            self._fs.rm(f"{self.uri(kind, key)}/{MANIFEST}")
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.rm(self.uri(kind, key), recursive=True)
 
     @contextmanager
     def writing(self, kind: str, key: str) -> Iterator[Draft]:
