@@ -97,9 +97,18 @@ class SourceAnswerInvalid(SourceError):
 
 
 class SourceRefused(SourceError):
-    """The query, id or key was rejected; asking again gives the same."""
+    """The query, id or key was rejected; asking again gives the same.
+
+    Args:
+        status: HTTP status of the refusal; None where nothing was asked.
+    """
 
     default_remedy = "Correct the topic's query or the key in the settings."
+
+    def __init__(self, message: str, remedy: str | None = None, status: int | None = None) -> None:
+        super().__init__(message, remedy)
+        self.status = status
+        self.args = (message, remedy, status)
 
 
 class HostNotAllowed(SourceRefused):

@@ -1,25 +1,16 @@
-"""Paper → PDF in the store: downloaded once, whole, not too large, and really a PDF."""
+"""Address → file: downloaded once, whole, not too large, and of the kind that it should be."""
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections import Counter
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
-from urllib.parse import urlsplit
+from typing import NamedTuple, Self
 
 import httpx
 
-from paperlora.errors import (
-    DocumentUnreadable,
-    SourceAnswerInvalid,
-    SourceError,
-    SourceRefused,
-    SourceUnavailable,
-    StoreError,
-)
-from paperlora.literature.polite import Pace, Patience, check_status, patiently
+from paperlora.errors import DocumentUnreadable, HostNotAllowed, SourceAnswerInvalid, StoreError
+from paperlora.literature.polite import Patience, Polite
 from paperlora.records import Paper
 from paperlora.settings import Settings
 from paperlora.store import Store, slug
@@ -28,95 +19,98 @@ KIND = "pdfs"
 FILE = "paper.pdf"
 MAGIC_WITHIN = 1024
 """Bytes in which ``%PDF-`` must begin (as PDF readers take it)."""
-TIMES_SILENCE = 10
-"""A whole download may take this many times the longest silence that is waited for."""
-GIVE_UP_AFTER = 3
-"""After this many failed papers in a row a host gets one attempt each."""
 
 
-class _WebPage(SourceAnswerInvalid):
-    """Something else than a PDF: arXiv sends a page while it makes the PDF, so it is asked again."""
+class WrongType(SourceAnswerInvalid):
+    """Something else than what was asked for: arXiv sends a page while it makes a PDF, so it is asked again."""
+
+
+class Saved(NamedTuple):
+    """A file that came in whole."""
+
+    url: str
+    """Where it came from after redirects."""
+    sha256: str
+    bytes: int
+
+
+class FileType(NamedTuple):
+    """What is asked for, and how it is known."""
+
+    accept: str
+    """Content type."""
+    begins: Callable[[bytes], bool]
+    """Whether these can be its first bytes (up to ``MAGIC_WITHIN``)."""
+    whole: Callable[[Path], None] = lambda path: None
+    """Raises WrongType or SourceAnswerInvalid where a file that came in isn't one."""
+    raw: bool = False
+    """Its bytes are kept as they are sent: a Content-Encoding is that of the file itself."""
+
+
+PDF = FileType("application/pdf", lambda head: b"%PDF-" in head)
 
 
 class Downloader:
-    """One client for all PDFs of a batch: pauses between requests to one host, gives a dead host up soon."""
+    """One client for all full texts of a batch, as a context manager.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._client = httpx.Client(
-            headers={"User-Agent": settings.user_agent, "Accept": "application/pdf"}, follow_redirects=True,
-            timeout=httpx.Timeout(settings.arxiv.timeout_seconds, connect=min(settings.arxiv.timeout_seconds, 10.0)),
-        )  # fmt: skip
-        self._paces: dict[str, Pace] = {}
-        self._failures: Counter[str] = Counter()
+    Args:
+        settings: whose ``reading.max_megabytes``, ``reading.hosts`` and paces hold.
+    """
+
+    def __init__(self, settings: Settings, patience: Patience | None = None) -> None:
+        self._most = settings.reading.max_megabytes * 1e6
+        self._polite = Polite("download", settings, patience)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._client.close()
+        self._polite.close()
 
-    def download(self, url: str) -> bytes:
-        """The PDF at an address.
+    def download(self, url: str, path: Path, kind: FileType = PDF) -> Saved:
+        """Fetch an address into a file, which is there in whole or not at all.
 
         Raises:
             SourceUnavailable: time-out, 429, 5xx or no connection, after the last attempt.
-            SourceAnswerInvalid: cut off, after the last attempt.
-            SourceRefused: there is nothing at this address.
-            DocumentUnreadable: no PDF, or too large.
+            SourceAnswerInvalid: cut off, or (:class:`WrongType`) of another kind, after the last attempt.
+            SourceRefused: there is nothing at this address, or (HostNotAllowed) nothing may be fetched from there.
+            DocumentUnreadable: too large.
         """
-        host = urlsplit(url).netloc
-        pace = self._paces.setdefault(host, Pace(self._delay(host)))
-        attempts = 1 if self._failures[host] >= GIVE_UP_AFTER else Patience(0).attempts
+        aside = path.with_name(f".{path.name}.part")
+        headers = {"Accept": kind.accept, **({"Accept-Encoding": "identity"} if kind.raw else {})}
         try:
-            data = patiently(lambda: self._try(url, pace), Patience(self._delay(host), attempts))
-        except _WebPage as error:
-            raise DocumentUnreadable(error.message, reason="not_a_pdf") from error
-        except SourceError as error:
-            self._failures[host] += error.transient
-            raise
-        self._failures[host] = 0
-        return data
+            saved = self._polite.stream(url, lambda response: self._save(response, aside, kind), headers)
+            aside.rename(path)
+        finally:
+            aside.unlink(missing_ok=True)
+        return saved
 
-    def _delay(self, host: str) -> float:
-        arxiv = host == urlsplit(self._settings.arxiv.url).netloc or host.endswith("arxiv.org")
-        return self._settings.arxiv.delay_seconds if arxiv else self._settings.semantic_scholar.delay_seconds
-
-    def _try(self, url: str, pace: Pace) -> bytes:
-        pace.wait()
-        deadline = time.monotonic() + TIMES_SILENCE * self._settings.arxiv.timeout_seconds
-        try:
-            with self._client.stream("GET", url) as response:
-                check_status(url, response.status_code, response.headers)
-                return self._body(response, url, deadline)
-        except httpx.RemoteProtocolError as error:
-            raise SourceAnswerInvalid(f"The download of {url} was cut off.") from error
-        except httpx.TimeoutException as error:
-            raise SourceUnavailable(f"{url} can't be fetched: no answer in time.") from error
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
-            raise SourceRefused(f"{url} can't be fetched: {error}.", "The source's link is wrong.") from error
-        except httpx.TransportError as error:
-            raise SourceUnavailable(f"{url} can't be fetched: {error}.") from error
-
-    def _body(self, response: httpx.Response, url: str, deadline: float) -> bytes:
-        most = self._settings.reading.max_megabytes * 1e6
+    def _save(self, response: httpx.Response, path: Path, kind: FileType) -> Saved:
         declared = int(response.headers.get("content-length") or 0)
-        if declared > most:
+        url = str(response.url)
+        if declared > self._most:
             raise DocumentUnreadable(f"{url} is too large: {declared / 1e6:.0f} MB.", reason="too_large")
-        data = bytearray()
-        for chunk in response.iter_bytes():
-            data += chunk
-            if len(data) >= MAGIC_WITHIN and b"%PDF-" not in data[:MAGIC_WITHIN]:
-                raise _WebPage(f"{url} is no PDF: it begins with {bytes(data[:20])!r}.")
-            if len(data) > most:
-                raise DocumentUnreadable(f"{url} is too large: more than {most / 1e6:.0f} MB.", reason="too_large")
-            if time.monotonic() > deadline:
-                raise SourceUnavailable(f"{url} can't be fetched: it comes in too slowly.")
-        if declared and response.num_bytes_downloaded < declared:
-            raise SourceAnswerInvalid(f"The download of {url} was cut off at {len(data)} of {declared} bytes.")
-        if b"%PDF-" not in data[:MAGIC_WITHIN]:
-            raise _WebPage(f"{url} is no PDF: it begins with {bytes(data[:20])!r}.")
-        return bytes(data)
+        head, size, sha256 = b"", 0, hashlib.sha256()
+        with path.open("wb") as file:
+            for chunk in response.iter_raw() if kind.raw else response.iter_bytes():
+                size += len(chunk)
+                if len(head) < MAGIC_WITHIN:
+                    head += chunk[: MAGIC_WITHIN - len(head)]
+                    _recognise(head, kind, url, size >= MAGIC_WITHIN)
+                if size > self._most:
+                    raise DocumentUnreadable(f"{url} is too large: over {self._most / 1e6:.0f} MB.", reason="too_large")
+                sha256.update(chunk)
+                file.write(chunk)
+        if response.num_bytes_downloaded < declared:
+            raise SourceAnswerInvalid(f"{url} was cut off at {response.num_bytes_downloaded} of {declared} bytes.")
+        _recognise(head, kind, url, True)
+        kind.whole(path)
+        return Saved(url, sha256.hexdigest(), size)
+
+
+def _recognise(head: bytes, kind: FileType, url: str, enough: bool) -> None:
+    if enough and not kind.begins(head):
+        raise WrongType(f"{url} is not what was asked for: it begins with {head[:20]!r}.")
 
 
 def fetch_pdf(paper: Paper, settings: Settings, store: Store, downloader: Downloader | None = None) -> Path:
@@ -127,33 +121,46 @@ def fetch_pdf(paper: Paper, settings: Settings, store: Store, downloader: Downlo
 
     Raises:
         SourceError: it can't be fetched.
-        DocumentUnreadable: what is there is no PDF, or too large; or no source offers a full text.
+        DocumentUnreadable: what is there is no PDF, or too large; no source offers a full text, or only one at a host
+            that isn't allowed.
     """
     key = slug(paper.key)
-    if stored := _stored(store, key):
-        return stored
+    if (folder := stored(store, KIND, key)) is not None:
+        return folder / FILE
     if not paper.pdf_url:
         raise DocumentUnreadable(f"No source offers the full text of {paper.key}.", reason="no_full_text")
     if downloader is None:
         with Downloader(settings) as own:
-            data = own.download(paper.pdf_url)
-    else:
-        data = downloader.download(paper.pdf_url)
+            return fetch_pdf(paper, settings, store, own)
     with store.writing(KIND, key) as draft:
-        (draft.path / FILE).write_bytes(data)
+        saved = download_pdf(paper.pdf_url, draft.path / FILE, downloader)
         draft.inputs = {paper.pdf_url: paper.key}
-        draft.counts = {"bytes": len(data)}
+        draft.counts = {"bytes": saved.bytes}
     return store.folder(KIND, key) / FILE
 
 
-def _stored(store: Store, key: str) -> Path | None:
-    """The PDF that is there; an altered one is removed, so that it is fetched again."""
-    if not store.has(KIND, key):
+def download_pdf(url: str, path: Path, downloader: Downloader) -> Saved:
+    """Fetch a PDF.
+
+    Raises:
+        SourceError: it can't be fetched.
+        DocumentUnreadable: what is there is no PDF (not_a_pdf), too large (too_large), or at a host that isn't allowed
+            (host_not_allowed).
+    """
+    try:
+        return downloader.download(url, path)
+    except WrongType as error:
+        raise DocumentUnreadable(error.message, reason="not_a_pdf") from error
+    except HostNotAllowed as error:
+        raise DocumentUnreadable(error.message, error.remedy, reason="host_not_allowed") from error
+
+
+def stored(store: Store, kind: str, key: str) -> Path | None:
+    """The complete folder that is there; an altered one is removed, so that it is fetched again."""
+    if not store.has(kind, key):
         return None
     try:
-        return store.folder(KIND, key) / FILE
+        return store.folder(kind, key)
     except StoreError:
-        if not store.is_local:
-            raise
-        shutil.rmtree(store.uri(KIND, key).removeprefix("file://"))
+        store.remove(kind, key)
         return None

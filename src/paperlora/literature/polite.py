@@ -406,7 +406,7 @@ def check_status(source: str, status: int, headers: Mapping[str, str], detail: s
         raise SourceUnavailable(f"{source} answers {status}.", retry_after=retry_after(headers))
     if status >= 400:
         raise SourceRefused(
-            f"{source} refuses the request with {status}{': ' if detail else ''}{detail}.", remedy=_remedy(status)
+            f"{source} refuses the request with {status}{': ' if detail else ''}{detail}.", _remedy(status), status
         )
     raise SourceAnswerInvalid(f"{source} answers {status} where 200 is due.")
 
