@@ -16,6 +16,7 @@ from paperlora.errors import SettingsError
 from paperlora.records import Recipe, Topic
 from paperlora.settings.groups import (
     ArxivSettings,
+    EmbeddingSettings,
     IdeaSettings,
     JudgeSettings,
     LlmSettings,
@@ -31,6 +32,7 @@ __all__ = [
     "DEFAULT_CONFIG",
     "SECRETS",
     "ArxivSettings",
+    "EmbeddingSettings",
     "IdeaSettings",
     "JudgeSettings",
     "LlmSettings",
@@ -46,7 +48,7 @@ __all__ = [
 
 CONFIG_VARIABLE = "PAPERLORA_CONFIG"
 DEFAULT_CONFIG = Path("paperlora.toml")
-SECRETS = ("llm.api_key", "semantic_scholar.api_key", "openalex.api_key")
+SECRETS = ("llm.api_key", "semantic_scholar.api_key", "openalex.api_key", "embeddings.api_key")
 
 
 class Settings(BaseSettings):
@@ -80,6 +82,7 @@ class Settings(BaseSettings):
     reading: ReadingSettings = ReadingSettings()
     llm: LlmSettings = LlmSettings()
     ideas: IdeaSettings = IdeaSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
     train: TrainSettings = TrainSettings()
     recipe: Recipe = Recipe()
     judge: JudgeSettings = JudgeSettings()

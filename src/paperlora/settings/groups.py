@@ -120,6 +120,24 @@ class IdeaSettings(Group):
     """Best ideas that are kept; the others are rejected as ``over_limit``."""
     max_sections: int | None = Field(default=None, ge=1)
     """Sections an LLM reads of one paper, in order of the claims they hold; None for all."""
+    check: bool = True
+    """Ask an LLM a second time whether the evidence supports each idea; what it doesn't is rejected."""
+    batch: int = Field(default=16, ge=1)
+    """Papers whose questions are asked together, so that the endpoint stays busy; changes no result."""
+
+
+class EmbeddingSettings(Group):
+    """Likeness by meaning, for ideas that several papers state in other words."""
+
+    provider: Literal["off", "openai", "local"] = "off"
+    """``openai``: an OpenAI-compatible ``/embeddings`` endpoint. ``local``: the base model's own hidden states."""
+    base_url: str = "https://api.openai.com/v1"
+    api_key: SecretStr | None = None
+    """From PAPERLORA_EMBEDDINGS__API_KEY only; local servers need none."""
+    model: str = "text-embedding-3-small"
+    timeout_seconds: float = Field(default=60.0, gt=0)
+    threshold: float = Field(default=0.85, gt=0, le=1)
+    """Least cosine of two ideas that may mean the same."""
 
 
 class JudgeSettings(Group):
