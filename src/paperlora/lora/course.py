@@ -11,7 +11,7 @@ from paperlora.model.answers import Continuation, shared_prefix
 from paperlora.model.base import Base
 from paperlora.model.chat import Rendered, render_example
 from paperlora.model.packing import Block
-from paperlora.records import Example, MicroDataset, Probe, Recipe, Reject
+from paperlora.records import Example, Message, MicroDataset, Probe, Recipe, Reject
 
 DISTRACTORS = 3
 """Wrong answers scored beside the right one at each checkpoint."""
@@ -32,8 +32,13 @@ class Margin(NamedTuple):
     """One dev probe: its right answer against wrong ones."""
 
     idea: str
-    right: Continuation
-    wrong: tuple[Continuation, ...]
+    messages: tuple[Message, ...]
+    answers: tuple[str, ...]
+    """The right one, then the wrong ones."""
+
+    def texts(self, slot: int) -> tuple[Continuation, ...]:
+        """What is scored while the adapter stands in that slot."""
+        return tuple(Continuation(self.messages, text, slot) for text in self.answers)
 
 
 class Course(NamedTuple):
@@ -60,7 +65,7 @@ class Course(NamedTuple):
         return step * self.recipe.batch_size / len(self.rows)
 
 
-def plan_course(key: str, item: TrainItem, recipe: Recipe, base: Base, slot: int) -> Course:
+def plan_course(key: str, item: TrainItem, recipe: Recipe, base: Base) -> Course:
     """Render the rows and plan the steps.
 
     Raises:
@@ -74,7 +79,7 @@ def plan_course(key: str, item: TrainItem, recipe: Recipe, base: Base, slot: int
     shared = shared_prefix([row.ids[: row.prompt_tokens] for row in rows])
     return Course(
         key, item, recipe, tuple(rows), shared, steps, schedule.checkpoint_steps(steps, recipe),
-        tuple(_margins(item.dev_probes, slot)), tuple(rejects),
+        tuple(_margins(item.dev_probes)), tuple(rejects),
     )  # fmt: skip
 
 
@@ -95,12 +100,11 @@ def _render(examples: Sequence[Example], recipe: Recipe, base: Base) -> tuple[li
     return rows, rejects
 
 
-def _margins(probes: Sequence[Probe], slot: int) -> Iterator[Margin]:
+def _margins(probes: Sequence[Probe]) -> Iterator[Margin]:
     for probe in probes:
         wrong = [text for text in probe.distractors if text.strip()][:DISTRACTORS]
         if wrong and probe.answers[0].strip():
-            right, *others = (Continuation(probe.messages, text, slot) for text in (probe.answers[0], *wrong))
-            yield Margin(probe.idea, right, tuple(others))
+            yield Margin(probe.idea, probe.messages, (probe.answers[0], *wrong))
 
 
 class Targets(NamedTuple):

@@ -12,6 +12,8 @@ from paperlora.records import Recipe
 def total_steps(rows: int, recipe: Recipe) -> int:
     """Optimiser steps that make up the dose."""
     steps = max(1, math.ceil(rows * recipe.epochs / recipe.batch_size))
+    if recipe.episodes:
+        steps = recipe.episodes * recipe.episode_steps
     return min(steps, recipe.max_steps) if recipe.max_steps else steps
 
 
@@ -39,5 +41,7 @@ def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
 
 
 def checkpoint_steps(steps: int, recipe: Recipe) -> tuple[int, ...]:
-    """Steps (counted from 1) after which a point of the dose curve is saved: the last, half of it, a quarter …"""
-    return tuple(sorted({max(1, round(steps / 2**back)) for back in range(recipe.checkpoints)}))
+    """Steps (counted from 1) after which a point of the dose curve is saved: the last, half of it, a quarter …, and the
+    end of every episode."""
+    ends = {steps - back * recipe.episode_steps for back in range(recipe.episodes)}
+    return tuple(sorted({max(1, round(steps / 2**back)) for back in range(recipe.checkpoints)} | {end for end in ends if end > 0}))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -23,7 +24,17 @@ from torch.nn import functional
 
 from paperlora.errors import ModelUnavailable, StoreError
 from paperlora.model.base import Base
-from paperlora.model.layers import Low, LowRankLinear, TokenLosses, add_low_ranks
+from paperlora.model.layers import (
+    LaneLinear,
+    Lanes,
+    LaneWeights,
+    Low,
+    LowRankLinear,
+    TokenLosses,
+    add_lanes,
+    add_low_ranks,
+    lanes,
+)
 from paperlora.model.packing import Attend, Packed, Segment
 from paperlora.model.peft_files import LayerWeights, PeftAdapter, read_adapter, write_adapter
 
@@ -46,6 +57,15 @@ class _Layer(NamedTuple):
         return row[self.b_start : self.end].view(-1, self.module.out_features)
 
 
+    def every_a(self, rows: Tensor) -> Tensor:
+        """K × in × rank, as a view."""
+        return rows[:, self.a_start : self.b_start].unflatten(1, (self.module.in_features, -1))
+
+    def every_b(self, rows: Tensor) -> Tensor:
+        """K × rank × out, as a view."""
+        return rows[:, self.b_start : self.end].unflatten(1, (-1, self.module.out_features))
+
+
 class SlotInfo(NamedTuple):
     """What stands in a slot."""
 
@@ -63,11 +83,16 @@ class SlotInfo(NamedTuple):
 class Bank:
     """K adapters on one base. Several banks may stand on the same base; each is applied only while it computes."""
 
-    def __init__(self, base: Base, slots: Sequence[SlotInfo]) -> None:
-        """A bank whose weights are all zero; use :meth:`fresh` or :meth:`load`."""
+    def __init__(self, base: Base, slots: Sequence[SlotInfo], rank: int = 0) -> None:
+        """A bank whose weights are all zero; use :meth:`fresh` or :meth:`load`.
+
+        Args:
+            rank: the largest that a slot may take later, where that is more than any has now.
+        """
         self.base = base
-        self.info = tuple(slots)
+        self.info = list(slots)
         self.rank = max((slot.rank for slot in slots), default=0)
+        self.rank = max(self.rank, rank)
         self._layers = _linear_layers(base.model, self.rank)
         size = self._layers[-1].end if self.rank else 0
         self.weights = torch.zeros(len(slots), size, device=base.device)
@@ -75,18 +100,50 @@ class Bank:
         self.gradients: Tensor | None = None
         """Likewise, while training."""
         self._anchor = torch.zeros((), device=base.device, requires_grad=True)
+        self.batched = base.device.type == "cuda"
+        """Batched products over all slots in place of one product a slot."""
 
     @classmethod
     def fresh(cls, base: Base, slots: int, rank: int, alpha: Sequence[float], seeds: Sequence[int]) -> Self:
         """New adapters as peft begins them: A uniform in ±1/√in, B zero. A slot's weights depend on its seed alone."""
-        bank = cls(base, [SlotInfo(rank, alpha[slot]) for slot in range(slots)])
+        bank = cls(base, [SlotInfo(0, 0.0)] * slots, rank)
         for slot, seed in zip(range(slots), seeds, strict=True):
-            generator = torch.Generator().manual_seed(seed)
-            for layer in bank._layers:
-                bound = 1 / math.sqrt(layer.module.in_features)
-                drawn = torch.rand(rank, layer.module.in_features, generator=generator)
-                layer.a(bank.weights[slot]).copy_(drawn.mul_(2 * bound).sub_(bound).t())
+            bank.begin(slot, SlotInfo(rank, alpha[slot]), seed)
         return bank
+
+    def begin(self, slot: int, info: SlotInfo, seed: int) -> None:
+        """Put a new adapter into a slot, whatever stood there. Its weights depend on rank and seed alone."""
+        self.clear(slot)
+        self.info[slot] = info
+        generator = torch.Generator().manual_seed(seed)
+        for layer in self._layers:
+            bound = 1 / math.sqrt(layer.module.in_features)
+            drawn = torch.rand(info.rank, layer.module.in_features, generator=generator)
+            layer.a(self.weights[slot])[:, : info.rank].copy_(drawn.mul_(2 * bound).sub_(bound).t())
+
+    def clear(self, slot: int) -> None:
+        """Make a slot the bare base again."""
+        self.info[slot] = SlotInfo(0, 0.0)
+        self.weights[slot].zero_()
+
+    def narrow(self, row: Tensor, rank: int) -> Tensor:
+        """A slot's row as a bank of exactly this rank would hold it: what is kept of a training fits any bank."""
+        if rank == self.rank:
+            return row
+        return torch.cat([
+            part.reshape(-1) for layer in self._layers for part in (layer.a(row)[:, :rank], layer.b(row)[:rank])
+        ])  # fmt: skip
+
+    def widen(self, row: Tensor, rank: int) -> Tensor:
+        """The opposite of :meth:`narrow`."""
+        if rank == self.rank:
+            return row
+        wide, start = row.new_zeros(self.weights.shape[1]), 0
+        for layer in self._layers:
+            for part in (layer.a(wide)[:, :rank], layer.b(wide)[:rank]):
+                part.copy_(row[start : start + part.numel()].view_as(part))
+                start += part.numel()
+        return wide
 
     @classmethod
     def load(cls, base: Base, adapters: Sequence[Path | None]) -> Self:
@@ -169,25 +226,36 @@ class Bank:
         """Every linear layer adds its adapters while this lasts; afterwards the model is untouched."""
         training = self.gradients is not None and torch.is_grad_enabled()
         chosen = [segment for segment in segments if self.info[segment.slot].rank]
-        rows = {slot: self._row(slot) for slot in {segment.slot for segment in chosen}}
+        batched = self.batched and len(chosen) == len({segment.slot for segment in chosen})
+        beside = self._lane_parts if batched else self._segment_parts
         try:
-            for layer in self._layers if chosen else ():
-                lows = [self._low(layer, segment, rows[segment.slot], training) for segment in chosen]
-                layer.module.__dict__["forward"] = _Forward(layer.module, lows, self._anchor if training else None)
+            for layer, part in beside(chosen, training) if chosen else ():
+                layer.module.__dict__["forward"] = _Forward(layer.module, part, self._anchor if training else None)
             yield
         finally:
             for layer in self._layers:
                 layer.module.__dict__.pop("forward", None)
 
-    def _row(self, slot: int) -> Tensor:
-        return self.weights[slot].to(self.base.model.dtype)
+    def _segment_parts(self, chosen: Sequence[Segment], training: bool) -> Iterator[tuple[_Layer, _Part]]:
+        rows = {slot: self.weights[slot].to(self.base.model.dtype) for slot in {segment.slot for segment in chosen}}
+        for layer in self._layers:
+            yield layer, [self._low(layer, segment, rows[segment.slot], training) for segment in chosen]
+
+    def _lane_parts(self, chosen: Sequence[Segment], training: bool) -> Iterator[tuple[_Layer, _Part]]:
+        weights, dtype = self.weights.to(self.base.model.dtype), self.base.model.dtype
+        laid = lanes([(segment.slot, segment.start, segment.end) for segment in chosen], self.base.device)
+        scales = torch.tensor([info.scale for info in self.info], device=self.base.device, dtype=dtype)[:, None, None]
+        gradients = self.gradients if training else None
+        for layer in self._layers:
+            a, b = layer.every_a(weights), layer.every_b(weights)
+            grads = (None, None) if gradients is None else (layer.every_a(gradients), layer.every_b(gradients))
+            yield layer, (laid, LaneWeights(a, b, scales, *grads))
 
     def _low(self, layer: _Layer, segment: Segment, row: Tensor, training: bool) -> Low:
         gradient = self.gradients[segment.slot] if training and self.gradients is not None else None
-        return Low(
-            segment.start, segment.end, self.info[segment.slot].scale, layer.a(row), layer.b(row),
-            None if gradient is None else layer.a(gradient), None if gradient is None else layer.b(gradient),
-        )  # fmt: skip
+        info, rank = self.info[segment.slot], self.info[segment.slot].rank
+        grads = (None, None) if gradient is None else (layer.a(gradient)[:, :rank], layer.b(gradient)[:rank])
+        return Low(segment.start, segment.end, info.scale, layer.a(row)[:, :rank], layer.b(row)[:rank], *grads)
 
     def train(self) -> None:
         """Make room for gradients and set them to zero; from now on a backward pass adds to them."""
@@ -219,23 +287,33 @@ class Bank:
             for layer in self._layers
         }
 
-    def base_norm(self) -> float:
-        """‖W‖_F over the adapted layers."""
-        return math.sqrt(sum(float(layer.module.weight.float().square().sum()) for layer in self._layers))
+    @cached_property
+    def base_norms(self) -> dict[str, float]:
+        """‖W‖_F of each layer beside which adapters stand."""
+        return {layer.name: float(layer.module.weight.float().norm()) for layer in self._layers}
+
+
+_Part = list[Low] | tuple[Lanes, LaneWeights]
+"""What stands beside a layer during one pass."""
 
 
 class _Forward:
     """Stands in for ``nn.Linear.forward`` while a bank is applied."""
 
-    def __init__(self, module: nn.Linear, lows: Sequence[Low], anchor: Tensor | None) -> None:
-        self._module, self._lows, self._anchor = module, lows, anchor
+    def __init__(self, module: nn.Linear, part: _Part, anchor: Tensor | None) -> None:
+        self._module, self._part, self._anchor = module, part, anchor
 
     def __call__(self, x: Tensor) -> Tensor:
         flat, weight, bias = x.reshape(-1, x.shape[-1]), self._module.weight, self._module.bias
-        if self._anchor is None:
-            out = add_low_ranks(functional.linear(flat, weight, bias), flat, self._lows)[0]
+        if isinstance(self._part, list):
+            if self._anchor is None:
+                out = add_low_ranks(functional.linear(flat, weight, bias), flat, self._part)[0]
+            else:
+                out = LowRankLinear.apply(flat, self._anchor, weight, bias, self._part)
+        elif self._anchor is None:
+            out = add_lanes(functional.linear(flat, weight, bias), flat, *self._part)[0]
         else:
-            out = LowRankLinear.apply(flat, self._anchor, weight, bias, self._lows)
+            out = LaneLinear.apply(flat, self._anchor, weight, bias, *self._part)
         return out.view(*x.shape[:-1], -1)
 
 

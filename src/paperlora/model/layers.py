@@ -70,6 +70,95 @@ def add_low_ranks(out: Tensor, x: Tensor, lows: Sequence[Low]) -> tuple[Tensor, 
     return out, downs
 
 
+class Lanes(NamedTuple):
+    """The tokens of a pass as one lane a slot, all lanes equally long: what batched matrix products need."""
+
+    slots: Tensor
+    """Slot of each lane, L."""
+    gather: Tensor
+    """L × width places in the packed sequence; a shorter lane is filled up with its own first place."""
+    real: Tensor
+    """Places among the L × width that are no filling, in the order of ``places``."""
+    places: Tensor
+    """Their places in the packed sequence."""
+    filled: Tensor | None
+    """L × width × 1, 0 where a lane is filled up; None where none is."""
+
+
+class LaneWeights(NamedTuple):
+    """Every slot's adapter beside one linear layer, as strided views of the bank."""
+
+    a: Tensor
+    """K × in × rank."""
+    b: Tensor
+    """K × rank × out."""
+    scales: Tensor
+    """K × 1 × 1."""
+    a_gradient: Tensor | None
+    b_gradient: Tensor | None
+    """As ``a`` and ``b``, float32; None outside training."""
+
+
+def lanes(segments: Sequence[tuple[int, int, int]], device: torch.device) -> Lanes:
+    """Lay out segments given as slot, start, end; each slot at most once."""
+    width = max(end - start for _, start, end in segments)
+    steps = torch.arange(width)
+    starts, ends = (torch.tensor([segment[place] for segment in segments])[:, None] for place in (1, 2))
+    inside = steps < ends - starts
+    gather = torch.where(inside, starts + steps, starts)
+    return Lanes(
+        torch.tensor([segment[0] for segment in segments], device=device), gather.to(device),
+        inside.view(-1).nonzero().view(-1).to(device), gather[inside].to(device),
+        None if bool(inside.all()) else inside[..., None].to(device),
+    )  # fmt: skip
+
+
+def _spread(x: Tensor, lanes: Lanes) -> Tensor:
+    """L × width × features of tokens × features."""
+    return x.index_select(0, lanes.gather.view(-1)).view(*lanes.gather.shape, -1)
+
+
+def add_lanes(out: Tensor, x: Tensor, lanes: Lanes, weights: LaneWeights) -> tuple[Tensor, Tensor]:
+    """Add every lane's low-rank part to ``out`` in place; returns it with the products x A."""
+    down = torch.bmm(_spread(x, lanes), weights.a[lanes.slots])
+    up = torch.bmm(down * weights.scales[lanes.slots], weights.b[lanes.slots])
+    out.index_add_(0, lanes.places, up.view(-1, up.shape[-1]).index_select(0, lanes.real))
+    return out, down
+
+
+class LaneLinear(torch.autograd.Function):
+    """:class:`LowRankLinear` with three batched products in place of three products a slot: for a GPU, on which the
+    start of so many small kernels costs more than they do."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, anchor: Tensor, weight: Tensor, bias: Tensor | None, lanes: Lanes, weights: LaneWeights
+    ) -> Tensor:
+        """Compute tokens × out from tokens × in."""
+        out, down = add_lanes(functional.linear(x, weight, bias), x, lanes, weights)
+        ctx.save_for_backward(x, down)
+        ctx.weight, ctx.lanes, ctx.weights = weight, lanes, weights
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Pass the gradient on to x; add up those of A and B."""
+        gradient, (x, down) = gradients[0].contiguous(), ctx.saved_tensors
+        lanes, weights = ctx.lanes, ctx.weights
+        scales, mine = weights.scales[lanes.slots], _spread(gradient, lanes)
+        if lanes.filled is not None:
+            mine = mine * lanes.filled
+        inner = torch.bmm(mine, weights.b[lanes.slots].transpose(1, 2)) * scales
+        below = gradient @ ctx.weight if ctx.needs_input_grad[0] else None
+        if below is not None:
+            up = torch.bmm(inner, weights.a[lanes.slots].transpose(1, 2))
+            below.index_add_(0, lanes.places, up.view(-1, up.shape[-1]).index_select(0, lanes.real))
+        if weights.a_gradient is not None and weights.b_gradient is not None:
+            weights.a_gradient.index_add_(0, lanes.slots, torch.bmm(_spread(x, lanes).transpose(1, 2), inner).float())
+            weights.b_gradient.index_add_(0, lanes.slots, torch.bmm((down * scales).transpose(1, 2), mine).float())
+        return below, None, None, None, None, None
+
+
 def _add_product(total: Tensor | None, left: Tensor, right: Tensor, scale: float) -> None:
     if total is None:
         return

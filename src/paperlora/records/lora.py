@@ -15,6 +15,8 @@ class Recipe(Record):
     """r: the adapter's capacity; seldom why 200 rows fail."""
     alpha: float = 32.0
     """ΔW = alpha / rank · B A."""
+    rslora: bool = False
+    """Scale by alpha / √rank in place of alpha / rank (2312.03732): high ranks then learn as fast as low ones."""
     learning_rate: float = Field(default=2e-4, gt=0)
     """AdamW's; about ten times that of full fine-tuning, nearly independent of the rank."""
     batch_size: int = Field(default=8, ge=1)
@@ -23,6 +25,10 @@ class Recipe(Record):
     """Passes over the rows; the dose."""
     max_steps: int | None = Field(default=None, ge=1)
     """Upper bound on the steps, whatever the epochs say."""
+    episodes: int = Field(default=0, ge=0)
+    """Where set, the dose is episodes × episode_steps steps, whatever the epochs say; 0: epochs decide."""
+    episode_steps: int = Field(default=1000, ge=1)
+    """Steps of one episode; a point of the dose curve is saved at the end of each."""
     warmup_share: float = Field(default=0.1, ge=0, le=1)
     """Share of the steps in which the learning rate rises linearly; afterwards it falls by a cosine."""
     final_lr_share: float = Field(default=0.1, ge=0, le=1)
@@ -86,7 +92,13 @@ class Adapter(Record):
     loss_tokens: int
     """Tokens that carried loss."""
     seconds: float
-    """Wall time of the bank it was trained in."""
+    """Wall time from its first step to its last, its neighbours' share of each step included."""
+    device_seconds: float = 0.0
+    """Its own share of that time, by tokens: what it costs."""
+    joules: float | None = None
+    """Its share of the energy, by tokens; None where the device doesn't tell."""
+    peak_bytes: int = 0
+    """Most memory while it was trained, of the whole bank."""
     final_loss: float
     delta_norm: float
     """‖ΔW‖_F of the final adapter."""
