@@ -1,75 +1,131 @@
-"""Money and tokens of one process: reserved before a request, settled after it."""
+"""Money and tokens of one run: set aside before a request, booked after it, over all processes of the run."""
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+import uuid
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from paperlora.errors import BudgetExhausted, SettingsError
+from paperlora.llm.book import Book, Call, Hold, Limits
+from paperlora.llm.usage import NOTHING, Usage
 from paperlora.settings import LlmSettings
 
+__all__ = ["Account", "Budget", "Usage"]
 
-class Usage(NamedTuple):
-    """Tokens of one answer or of many."""
 
-    input_tokens: int
-    output_tokens: int
+class Account(NamedTuple):
+    """Whose questions these are."""
 
-    def plus(self, other: Usage) -> Usage:
-        """Both together."""
-        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+    run: str = ""
+    """Equal in all processes that share one budget, such as the id of the nightly run; empty: this process alone."""
+    stage: str = ""
+    """For the account: ``distill``, ``reflect`` …"""
+    night: str = ""
+    """ISO date; empty for today (UTC)."""
 
 
 class Budget:
-    """What was spent, and whether the next request may be made. Safe between threads.
+    """What a run spent, and whether the next request may be made. Safe between threads.
 
     Raises:
-        SettingsError: a budget is set but no price to count with.
+        SettingsError: a budget in money is set but no price to count with.
     """
 
-    def __init__(self, settings: LlmSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: LlmSettings, book: Book | None = None, account: Account = Account()) -> None:  # noqa: B008
+        self._settings, self._book = settings, book
+        run = account.run or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.account = account._replace(run=run, night=account.night or f"{datetime.now(UTC):%Y-%m-%d}")
         self._lock = threading.Lock()
-        self._reserved = 0.0
-        self.spent = Usage(0, 0)
+        self._held: dict[str, Hold] = {}
+        self.spent = NOTHING
+        """Tokens of this process."""
         self.requests = 0
+        """Answered requests of this process."""
+        self._usd = 0.0
         if settings.budget_usd is not None and not (settings.usd_per_million_input or settings.usd_per_million_output):
             raise SettingsError(
                 "llm.budget_usd is set, but no price.",
                 "Set llm.usd_per_million_input and llm.usd_per_million_output too.",
             )
+        if book is not None:
+            book.open_run(run)
 
     @property
     def usd(self) -> float:
-        """Money spent so far."""
-        return self._cost(self.spent)
+        """Money that this process spent so far."""
+        return self._usd
 
-    def reserve(self, most: Usage) -> float:
-        """Set money aside for a request that will use at most this.
+    @property
+    def limits(self) -> Limits:
+        """The most a run may spend."""
+        return Limits(self._settings.budget_usd, self._settings.budget_tokens)
+
+    @property
+    def bounded(self) -> bool:
+        """There is a limit at all."""
+        return self.limits != (None, None)
+
+    @property
+    def under_way(self) -> int:
+        """Requests of this process that money is set aside for."""
+        return len(self._held)
+
+    def reserve(self, most: Usage, seconds: float, share: float = 1.0) -> Hold:
+        """Set money and tokens aside for a request that will use at most this.
+
+        Args:
+            seconds: until it is given back if this process dies.
+            share: of the price, for a request in a batch.
 
         Raises:
             BudgetExhausted: it could cost more than is left.
         """
-        cost = self._cost(most)
+        usd = most.usd(self._settings, share)
+        hold = Hold(uuid.uuid4().hex, self.account.run, usd, most.total, time.time() + seconds)
+        if self.bounded and not (self._book.hold(hold, self.limits) if self._book else self._fits(hold)):
+            raise BudgetExhausted(self._said())
         with self._lock:
-            limit = self._settings.budget_usd
-            if limit is not None and self.usd + self._reserved + cost > limit:
-                raise BudgetExhausted(
-                    f"The LLM budget of {limit:g} USD is spent: {self.usd:.4f} USD for {self.requests} requests."
-                )
-            self._reserved += cost
-        return cost
+            self._held[hold.id] = hold
+        return hold
 
-    def settle(self, reserved: float, used: Usage | None) -> None:
+    def settle(self, hold: Hold, used: Usage | None, paper: str = "", share: float = 1.0) -> None:
         """Give back what was set aside and book what was used; None where the request failed."""
+        usd = used.usd(self._settings, share) if used else 0.0
         with self._lock:
-            self._reserved -= reserved
+            self._held.pop(hold.id, None)
             if used is not None:
-                self.spent = self.spent.plus(used)
-                self.requests += 1
+                self.spent, self._usd, self.requests = self.spent.plus(used), self._usd + usd, self.requests + 1
+        if self._book is None:
+            return
+        if used is not None:
+            self._book.note(self._call(paper, used, usd), hold if self.bounded else None)
+        elif self.bounded:
+            self._book.release(hold)
 
-    def _cost(self, usage: Usage) -> float:
-        prices = self._settings
-        return (
-            usage.input_tokens * prices.usd_per_million_input + usage.output_tokens * prices.usd_per_million_output
-        ) / 1e6
+    def note_kept(self, paper: str, questions: int) -> None:
+        """Write down how many questions of a paper cost nothing."""
+        if self._book is not None:
+            self._book.note(self._call(paper, NOTHING, 0.0)._replace(requests=0, kept=questions))
+
+    def _call(self, paper: str, used: Usage, usd: float) -> Call:
+        account = self.account
+        return Call(account.run, account.night, account.stage, paper, self._settings.model, used, usd)
+
+    def _fits(self, wanted: Hold) -> bool:
+        with self._lock:
+            usd = self._usd + sum(hold.usd for hold in self._held.values()) + wanted.usd
+            tokens = self.spent.total + sum(hold.tokens for hold in self._held.values()) + wanted.tokens
+        limits = self.limits
+        return (limits.usd is None or usd <= limits.usd) and (limits.tokens is None or tokens <= limits.tokens)
+
+    def _said(self) -> str:
+        usd, tokens = self._book.spent(self.account.run) if self._book else (self._usd, self.spent.total)
+        most = self.limits
+        named = ([] if most.usd is None else [f"{most.usd:g} USD"]) + (
+            [] if most.tokens is None else [f"{most.tokens:,} tokens"]
+        )
+        return f"The run's LLM budget of {' and '.join(named)} is spent: {usd:.4f} USD, {tokens:,} tokens."

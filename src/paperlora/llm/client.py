@@ -1,60 +1,67 @@
 """One client for any OpenAI-compatible endpoint: structured answers, kept answers, counted money.
 
-Servers differ in what they understand. The client starts with a strict JSON schema and steps down to plain JSON and to
-plain text when an endpoint rejects the request, remembers where it stands, and checks every answer itself. An answer
-that does not fit is sent back once with what is wrong about it. A valid answer is kept in the store: the same question
-is never paid for twice.
+Questions of one call, and of all callers of the process, are under way at once, as many as the endpoint takes
+(:mod:`paperlora.llm.gate`). A valid answer is kept: the same question is never paid for twice, in no process and after no
+kill. What decides an answer is in its key: model, both messages, schema, token limit, temperature, extra fields and this
+client's version. The address is not: a model is known by its name, on whatever port it listens; give different models
+different names.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, Generic, NamedTuple, TypeVar
+import asyncio
+import queue
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from paperlora.errors import LlmAnswerInvalid, LlmRefused
-from paperlora.llm.answers import parse, strict_schema
-from paperlora.llm.budget import Budget, Usage
-from paperlora.llm.transport import PATIENCE, Completion, NotUnderstoodError, Patience, Transport, estimate
-from paperlora.prompts import load
-from paperlora.records import Message, digest
+from paperlora.errors import LlmAnswerInvalid, LlmError
+from paperlora.llm.answers import strict_schema
+from paperlora.llm.asking import Asker, Question, Reply
+from paperlora.llm.book import Book
+from paperlora.llm.budget import Account, Budget
+from paperlora.llm.endpoint import endpoint_for
+from paperlora.llm.estimate import Estimate, estimated
+from paperlora.llm.gate import Caller
+from paperlora.llm.layout import in_prefix_order
+from paperlora.llm.loop import the_loop
+from paperlora.llm.transport import PATIENCE, Patience
+from paperlora.llm.usage import NOTHING
+from paperlora.records import digest
 from paperlora.settings import LlmSettings, Settings
-from paperlora.store import Store, write_json
+from paperlora.store import Store
 
+__all__ = ["CLIENT_VERSION", "Account", "LlmClient", "Question", "Reply", "client_for", "estimate_questions"]
 T = TypeVar("T", bound=BaseModel)
-CLIENT_VERSION = "1"
+CLIENT_VERSION = "2"
 """Changes whenever the same question could be put otherwise; part of the cache key."""
-CACHE = "llm"
-"""Kind of the store's folders that hold answers."""
-_LADDER = ("json_schema", "json_object", "text")
-
-
-class Reply(NamedTuple, Generic[T]):
-    """A checked answer."""
-
-    value: T
-    usage: Usage
-    """Tokens it cost now; none when it was kept from before."""
-    cached: bool
-    repaired: bool
-    """The first answer did not fit and was sent back."""
+_Result = tuple[tuple[int, ...], Reply[Any] | BaseException | None]
+"""Indices of equal questions, and what became of them; None where they were stopped before they were asked."""
 
 
 class LlmClient:
-    """Asks one model; safe between threads. :func:`client_for` gives one per process, so that the budget holds."""
+    """Asks one model; safe between threads. :func:`client_for` gives one per process and account.
 
-    def __init__(self, settings: LlmSettings, cache: Store | None, patience: Patience = PATIENCE) -> None:
+    Args:
+        cache: where answers, accounts and open batches are written down; None to forget them.
+        account: whose budget and account it is.
+    """
+
+    def __init__(
+        self, settings: LlmSettings, cache: Store | Book | None, patience: Patience = PATIENCE,
+        account: Account = Account(),  # noqa: B008 - a frozen tuple
+    ) -> None:  # fmt: skip
         self.settings = settings
-        self.budget = Budget(settings)
-        self._cache = cache
-        self._transport = Transport(settings, patience)
-        self._level = 0
-        self._options: dict[str, Any] = {"max_tokens": settings.max_tokens, "temperature": 0}
+        self.book = cache if cache is None or isinstance(cache, Book) else open_book(book_url(cache.root))
+        self.budget = Budget(settings, self.book, account)
+        self.endpoint = endpoint_for(settings, self.book)
+        self._asker = Asker(settings, self.endpoint, self.budget, patience)
 
-    def ask(self, system: str, user: str, schema: type[T]) -> Reply[T]:
+    def ask(self, system: str, user: str, schema: type[T], tag: str = "") -> Reply[T]:
         """Ask for a record.
 
         Raises:
@@ -63,96 +70,178 @@ class LlmClient:
             LlmRefused: key, model, address or request are wrong.
             BudgetExhausted: the next request could cost more than is left.
         """
-        key = digest(
-            "llm", CLIENT_VERSION, self.settings.model, self.settings.max_tokens, system, user, strict_schema(schema)
-        )[:32]
-        kept = self._kept(key)
-        if kept is not None:
-            return Reply(schema.model_validate(kept), Usage(0, 0), cached=True, repaired=False)
-        reply = self._ask_and_repair(
-            [Message(role="system", content=system), Message(role="user", content=user)], schema
-        )
-        self._keep(key, reply)
+        ((_, reply),) = self._online((Question(system, user, schema, tag),))
+        if isinstance(reply, LlmError):
+            raise reply
+        return cast(Reply[T], reply)
+
+    def ask_many(self, questions: Iterable[Question]) -> Iterator[tuple[int, Reply[Any] | LlmError]]:
+        """Ask for many records at once.
+
+        Yields:
+            Index of a question and its reply, in the order of completion; an error where there is no fitting answer.
+
+        Raises:
+            LlmUnavailable, LlmRefused, BudgetExhausted: nothing more can be asked. What was under way is yielded before
+                that; every answer is kept.
+        """
+        asked = tuple(questions)
+        if not self.settings.batch:
+            yield from self._online(asked)
+            return
+        from paperlora.llm.batch import by_batch
+
+        yield from by_batch(self, asked)
+
+    def key(self, question: Question) -> str:
+        """Under which its answer is kept."""
+        settings = self.settings
+        return digest(
+            "llm", CLIENT_VERSION, settings.model, settings.max_tokens, settings.temperature, settings.extra_body,
+            question.system, question.user, strict_schema(question.schema),
+        )[:32]  # fmt: skip
+
+    def kept(self, questions: Sequence[Question]) -> dict[int, Reply[Any]]:
+        """The replies that are in the book, by index."""
+        if self.book is None:
+            return {}
+        keys = [self.key(question) for question in questions]
+        answers, found = self.book.answers(keys), {}
+        for index, key in enumerate(keys):
+            if key not in answers:
+                continue
+            try:
+                value = questions[index].schema.model_validate_json(answers[key])
+            except ValidationError:  # a validator became stricter: ask anew
+                continue
+            found[index] = Reply(value, NOTHING, cached=True, repaired=False)
+        for paper, number in Counter(questions[index].tag for index in found).items():
+            self.budget.note_kept(paper, number)
+        return found
+
+    def estimate(self, questions: Iterable[Question]) -> Estimate:
+        """What asking these would take."""
+        asked = {self.key(question): question for question in questions}
+        known = self.book.answers(list(asked)) if self.book else {}
+        return estimated([question for key, question in asked.items() if key not in known], len(known), self.settings)
+
+    def keep(self, question: Question, reply: Reply[Any]) -> None:
+        """Write an answer into the book."""
+        if self.book is not None:
+            self.book.keep(self.key(question), self.settings.model, reply.value.model_dump_json())
+
+    # ------------------------------------------------------------------- asking
+
+    def _online(self, questions: Sequence[Question]) -> Iterator[tuple[int, Reply[Any] | LlmError]]:
+        kept = self.kept(questions)
+        yield from kept.items()
+        yield from self.ask_now(questions, [index for index in in_prefix_order(questions) if index not in kept])
+
+    def ask_now(
+        self, questions: Sequence[Question], wanted: Sequence[int]
+    ) -> Iterator[tuple[int, Reply[Any] | LlmError]]:
+        """Ask those of the questions that have no answer yet, one request each, all at once."""
+        if not wanted:
+            return
+        equal: dict[str, list[int]] = {}
+        for index in wanted:
+            equal.setdefault(self.key(questions[index]), []).append(index)
+        crowd = _Crowd(self, questions, [tuple(group) for group in equal.values()])
+        fatal: BaseException | None = None
+        try:
+            for group, result in crowd.results():
+                if isinstance(result, (Reply, LlmAnswerInvalid)):
+                    yield from ((index, result) for index in group)
+                elif result is not None and fatal is None:
+                    fatal = result
+        finally:
+            crowd.abandon()
+        self.endpoint.write_down()
+        if fatal is not None:
+            raise fatal
+
+
+class _Crowd:
+    """The questions of one call, on the loop; stops asking at the first error that concerns all."""
+
+    def __init__(self, client: LlmClient, questions: Sequence[Question], groups: Sequence[tuple[int, ...]]) -> None:
+        self._client, self._questions, self._groups = client, questions, groups
+        self._caller = Caller()
+        self._done: queue.SimpleQueue[_Result] = queue.SimpleQueue()
+        self._tasks: list[asyncio.Task[Reply[Any]]] = []
+        the_loop().call(self._begin)
+
+    def results(self) -> Iterator[_Result]:
+        """What became of each group of equal questions."""
+        for _ in self._groups:
+            yield self._done.get()
+
+    def abandon(self) -> None:
+        """Stop everything that is still going on."""
+        the_loop().call(self._stop, True)
+
+    def _begin(self) -> None:
+        for group in self._groups:
+            task = asyncio.get_running_loop().create_task(self._one(self._questions[group[0]]))
+            # A callback, since a task that is stopped before its first step runs none of its own code.
+            task.add_done_callback(partial(self._finished, group))
+            self._tasks.append(task)
+
+    def _stop(self, hard: bool) -> None:
+        self._caller.stopped = True
+        for task in self._tasks:
+            if not task.done() and (hard or task not in self._caller.flying):
+                task.cancel()
+
+    def _finished(self, group: tuple[int, ...], task: asyncio.Task[Reply[Any]]) -> None:
+        self._done.put((group, None if task.cancelled() else task.exception() or task.result()))
+
+    async def _one(self, question: Question) -> Reply[Any]:
+        try:
+            reply = await self._client._asker.answer(question, self._caller)
+        except LlmAnswerInvalid:
+            raise
+        except Exception:  # it concerns all questions: ask no more of them
+            self._stop(hard=False)
+            raise
+        await the_loop().on_disk(self._client.keep, question, reply)
         return reply
 
-    def _kept(self, key: str) -> Any:
-        if self._cache is None or not self._cache.has(CACHE, key):
-            return None
-        return json.loads((self._cache.folder(CACHE, key) / "answer.json").read_text(encoding="utf-8"))
 
-    def _keep(self, key: str, reply: Reply[T]) -> None:
-        if self._cache is None:
-            return
-        with self._cache.writing(CACHE, key) as draft:
-            write_json(draft.path / "answer.json", reply.value)
-            draft.models = {"reader": self.settings.model}
-            draft.counts = reply.usage._asdict()
-
-    def _ask_and_repair(self, messages: list[Message], schema: type[T]) -> Reply[T]:
-        first = self._complete(messages, schema)
-        try:
-            return Reply(parse(first.content, schema), first.usage, cached=False, repaired=False)
-        except LlmAnswerInvalid as error:
-            if error.reason == "llm_refusal":
-                raise
-            ask_again = load("repair").render(error=error.message, schema=json.dumps(strict_schema(schema)))
-        said = [Message(role="assistant", content=first.content)] if first.content.strip() else []
-        second = self._complete([*messages, *said, Message(role="user", content=ask_again)], schema)
-        return Reply(parse(second.content, schema), first.usage.plus(second.usage), cached=False, repaired=True)
-
-    def _complete(self, messages: Sequence[Message], schema: type[BaseModel]) -> Completion:
-        # One step of the ladder or one option at a time: never more than the ladder and both options have.
-        for _ in range(len(_LADDER) + 2):
-            level, options = self._level, dict(self._options)
-            try:
-                return self._paid(messages, options | _format(_LADDER[level], schema))
-            except NotUnderstoodError as error:
-                self._step_down(str(error), level)
-        raise LlmRefused("The LLM endpoint understands no form of the request.")
-
-    def _paid(self, messages: Sequence[Message], options: dict[str, Any]) -> Completion:
-        most = Usage(sum(estimate(message.content) for message in messages), self.settings.max_tokens)
-        reserved, used = self.budget.reserve(most), None
-        try:
-            completion = self._transport.send(messages, options)
-            used = completion.usage
-            return completion
-        except LlmAnswerInvalid:
-            used = most  # it was answered, and is charged for
-            raise
-        finally:
-            self.budget.settle(reserved, used)
-
-    def _step_down(self, said: str, level: int) -> None:
-        """Ask otherwise from now on: another name for the limit, no temperature, or a weaker form of JSON."""
-        lower = said.lower()
-        if "context" in lower and any(word in lower for word in ("length", "window", "exceed", "too long", "maximum")):
-            raise LlmAnswerInvalid(f"The question is too long for the model: {said[:160]}.", reason="llm_truncated")
-        if "max_tokens" in self._options and "max_completion_tokens" in lower:
-            kept = {name: value for name, value in self._options.items() if name != "max_tokens"}
-            self._options = kept | {"max_completion_tokens": self.settings.max_tokens}
-        elif "temperature" in self._options and "temperature" in lower:
-            self._options = {name: value for name, value in self._options.items() if name != "temperature"}
-        elif level + 1 < len(_LADDER):
-            self._level = max(self._level, level + 1)
-        else:
-            raise LlmRefused(f"The LLM endpoint does not take the request: {said}.")
+def book_url(store_root: str) -> str:
+    """The book beside a local store."""
+    return f"sqlite:///{Path(store_root.removeprefix('file://')).resolve() / 'llm.sqlite'}"
 
 
-def _format(level: str, schema: type[BaseModel]) -> dict[str, Any]:
-    if level == "json_schema":
-        described = {"name": schema.__name__, "schema": strict_schema(schema), "strict": True}
-        return {"response_format": {"type": "json_schema", "json_schema": described}}
-    return {"response_format": {"type": "json_object"}} if level == "json_object" else {}
-
-
-def client_for(settings: Settings, store: Store | None) -> LlmClient | None:
-    """The process's client for these settings, the same one at every call; None for the extractive reader."""
-    if settings.llm.provider == "extractive":
-        return None
-    return _client(settings.llm, store.root if store else None)
+def book_address(settings: Settings, store: Store) -> str:
+    """Where the book of these settings is: the catalog's server where there is one, else beside the store, else (for a
+    store on another machine) in ``home``."""
+    if settings.catalog_url.startswith("postgresql"):
+        return settings.catalog_url
+    return book_url(store.root if store.is_local else str(settings.home.expanduser()))
 
 
 @lru_cache(maxsize=8)
-def _client(settings: LlmSettings, root: str | None) -> LlmClient:
-    return LlmClient(settings, Store(root) if root else None)
+def open_book(url: str) -> Book:
+    """The process's book at an address."""
+    return Book(url)
+
+
+def client_for(settings: Settings, store: Store | None, account: Account = Account()) -> LlmClient | None:  # noqa: B008
+    """The process's client for these settings and this account, the same one at every call; None for the extractive
+    reader."""
+    if settings.llm.provider == "extractive":
+        return None
+    return _client(settings.llm, book_address(settings, store) if store else None, account)
+
+
+@lru_cache(maxsize=8)
+def _client(settings: LlmSettings, address: str | None, account: Account) -> LlmClient:
+    return LlmClient(settings, open_book(address) if address else None, account=account)
+
+
+def estimate_questions(questions: Iterable[Question], settings: Settings, store: Store | None = None) -> Estimate:
+    """What asking these would take, before anything is asked."""
+    asked = tuple(questions)
+    client = client_for(settings, store)
+    return client.estimate(asked) if client else Estimate(0, 0, 0, 0.0, 0)
