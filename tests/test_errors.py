@@ -32,4 +32,6 @@ def test_attributes_survive() -> None:
 
 
 def test_only_transient_errors_are_tried_again() -> None:
-    assert {kind.__name__ for kind in TREE if kind.transient} == {"SourceUnavailable", "SourceAnswerInvalid", "LlmUnavailable"}
+    assert {kind.__name__ for kind in TREE if kind.transient} == {
+        "SourceUnavailable", "SourceResting", "AddressNotAllowed", "SourceAnswerInvalid", "LlmUnavailable",
+    }  # fmt: skip

@@ -37,6 +37,9 @@ REST_TURNS = 10.0
 LONGEST_REST = 1800.0
 """Seconds."""
 
+ADVISORY_LOCK = 0x5041_5045_524C_4F52
+"""PostgreSQL's lock for changes of the tables; the catalog's migrations take the same."""
+
 PACES = sa.Table(
     "paces",
     sa.MetaData(),
@@ -205,7 +208,7 @@ class Pacer:
                 try:
                     engine = _open(self._url)
                     with engine.begin() as connection:
-                        connection.execute(CreateTable(PACES, if_not_exists=True))
+                        _create(connection)
                 except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
                     raise _unusable(error) from error
                 self._engine = engine
@@ -221,6 +224,15 @@ def _resting(host: str, pace: Pace) -> SourceResting:
     seconds = pace.open_until - pace.now
     why = f"after {pace.failures} failed requests in a row" if pace.failures >= OPENS_AFTER else "as it asked for"
     return SourceResting(f"{host} is left alone for another {seconds:.0f} s, {why}.", retry_after=seconds)
+
+
+def _create(connection: sa.Connection) -> None:
+    if sa.inspect(connection).has_table(PACES.name):
+        return
+    if connection.dialect.name == "postgresql":
+        # There IF NOT EXISTS alone fails where two create it at once.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+    connection.execute(CreateTable(PACES, if_not_exists=True))
 
 
 def _read(connection: sa.Connection, host: str) -> Pace:
