@@ -20,6 +20,7 @@ from paperlora.settings.groups import (
     IdeaSettings,
     JudgeSettings,
     LlmSettings,
+    MicrodataSettings,
     OpenAlexSettings,
     PrefectSettings,
     ReadingSettings,
@@ -36,6 +37,7 @@ __all__ = [
     "IdeaSettings",
     "JudgeSettings",
     "LlmSettings",
+    "MicrodataSettings",
     "OpenAlexSettings",
     "PrefectSettings",
     "ReadingSettings",
@@ -83,6 +85,7 @@ class Settings(BaseSettings):
     llm: LlmSettings = LlmSettings()
     ideas: IdeaSettings = IdeaSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
+    microdata: MicrodataSettings = MicrodataSettings()
     train: TrainSettings = TrainSettings()
     recipe: Recipe = Recipe()
     judge: JudgeSettings = JudgeSettings()

@@ -140,6 +140,20 @@ class EmbeddingSettings(Group):
     """Least cosine of two ideas that may mean the same."""
 
 
+class MicrodataSettings(Group):
+    """How ideas become rows and probes."""
+
+    use_model: bool = True
+    """Let the base model take part: it says what it knows, what it can answer, and what means the same. Without it a
+    machine needs no torch to distill, and rows hold no replay."""
+    replay_share: float = Field(default=0.25, ge=0, lt=0.9)
+    """Share of the base's own answers among all rows of a paper: what keeps an adapter from forgetting the rest."""
+    answerability: bool = True
+    """Leave out ideas whose probes the base can't answer with the passage before it."""
+    meaning: bool = True
+    """Leave out rows that mean to the base what a probe means."""
+
+
 class JudgeSettings(Group):
     """How adapters are judged."""
 
