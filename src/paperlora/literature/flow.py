@@ -28,6 +28,11 @@ class Flow:
         self._sections: list[tuple[str, list[str]]] = [("", [])]
         self._left_out: list[dict[str, Any]] = []
 
+    @property
+    def empty(self) -> bool:
+        """Nothing has been written yet."""
+        return len(self._sections) == 1 and not self._sections[0][1]
+
     def heading(self, text: str) -> None:
         """Begin a section."""
         words = spell(text)

@@ -65,13 +65,19 @@ def read(data: bytes, limits: Limits, name: str) -> dict[str, Any]:
     root = _parse(data)
     if FATAL in "".join(root.itertext()):
         raise UnreadableError("html_damaged", "its conversion to HTML broke off")
-    page, main = _Page(Styles(root)), _main(root)
+    flow = Flow()
+    write_page(root, flow)
+    title = root.findtext(".//title") or ""
+    return flow.layout(" ".join(title.split()) or name.rsplit(".", 1)[0])
+
+
+def write_page(root: Any, flow: Flow) -> None:
+    """Write the text of a parsed page; raises UnreadableError ``too_deep``."""
+    page, main = _Page(Styles(root), flow), _main(root)
     for element in _around(main):
-        page.flow.leave("margin", " ".join(t for e in element.iter() if e.tag not in SILENT for t in (e.text, e.tail) if t))
+        flow.leave("margin", " ".join(t for e in element.iter() if e.tag not in SILENT for t in (e.text, e.tail) if t))
     page.block(main, 0)
     page.flush()
-    title = root.findtext(".//title") or ""
-    return page.flow.layout(" ".join(title.split()) or name.rsplit(".", 1)[0])
 
 
 def _parse(data: bytes) -> Any:
@@ -101,7 +107,9 @@ def _around(main: Any) -> Iterator[Any]:
     """What stands on the page beside that."""
     for element in [main, *main.iterancestors()]:
         if element.tag != "body" and element.getparent() is not None:
-            yield from (e for e in element.getparent() if e is not element and isinstance(e.tag, str) and e.tag not in SILENT)
+            yield from (
+                e for e in element.getparent() if e is not element and isinstance(e.tag, str) and e.tag not in SILENT
+            )
 
 
 def _classes(element: Any) -> set[str]:
@@ -115,8 +123,8 @@ def _text(element: Any) -> str:
 class _Page:
     """Walks over a page's elements and writes the document."""
 
-    def __init__(self, styles: Styles) -> None:
-        self.flow = Flow()
+    def __init__(self, styles: Styles, flow: Flow) -> None:
+        self.flow = flow
         self._styles = styles
         self._words: list[str] = []
         self._number = ""
@@ -194,6 +202,8 @@ class _Page:
             return False
         elif tag in MARGINS or element.get("role") in ("navigation", "banner", "contentinfo", "search"):
             self._leave("margin", element)
+        elif tag in ("code", "samp", "kbd", "tt"):
+            return False  # a word of code in a sentence
         elif tag in ("pre", "table") or classes & set(CLASSES):
             known = next((CLASSES[name] for name in CLASSES if name in classes), "")
             self._leave(known or ("listing" if tag == "pre" else "table"), element)

@@ -41,7 +41,9 @@ _DEEPEST = 60
 def _known_symbols() -> dict[str, str]:
     database = get_default_latex_context_db()
     specs = (spec for category in database.categories() for spec in database.d[category]["macros"].values())
-    return {s.macroname: s.simplify_repl for s in specs if isinstance(s.simplify_repl, str) and "%" not in s.simplify_repl}
+    return {
+        s.macroname: s.simplify_repl for s in specs if isinstance(s.simplify_repl, str) and "%" not in s.simplify_repl
+    }
 
 
 SYMBOLS = {**_known_symbols(), **_OWN}
@@ -91,7 +93,11 @@ def _part(text: str) -> str:
 
 def _joined(out: str, piece: str) -> str:
     """A sign is no operator, a function's name stands apart from its argument, a comma has its space."""
-    if piece.startswith(" ") and piece.strip() in BINARY and (not out.strip() or out.rstrip()[-1:] in "([{=<>,;≤≥≈∈→^_/|"):
+    if (
+        piece.startswith(" ")
+        and piece.strip() in BINARY
+        and (not out.strip() or out.rstrip()[-1:] in "([{=<>,;≤≥≈∈→^_/|")
+    ):
         return out + piece.strip()
     word = re.search(r"[A-Za-z]+$", out)
     scripted = re.search(r"[\^_](?:[^\s()]+|\([^()]*\))$", out)
@@ -186,7 +192,9 @@ class _Tex:
         if name in _ACCENTS:
             inner = self._argument()
             return inner + _ACCENTS[name] if len(inner) == 1 else inner
-        symbol = SYMBOLS.get(name, name.rstrip("*"))
+        if name.endswith("*") and len(name) > 1:
+            return self._macro(name[:-1]) + "∗"
+        symbol = SYMBOLS.get(name, name)
         return _operator(symbol) if name not in ("mid", "vert") else "|" if name == "vert" else " | "
 
 
@@ -248,7 +256,9 @@ def _row(element: Any, depth: int) -> str:
 
 def _leaf(element: Any, depth: int) -> str:
     text = "".join(element.itertext())
-    words = " ".join(text.replace("\u2061", "").replace("\u2062", "").replace("\u2063", ",").replace("\u2064", "").split())
+    words = " ".join(
+        text.replace("\u2061", "").replace("\u2062", "").replace("\u2063", ",").replace("\u2064", "").split()
+    )
     if element.tag == "mtext":
         return re.sub(r"\s+", " ", text)
     if element.tag != "mo":
