@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sqlite3
@@ -10,12 +11,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from web import Reply, Request, Web, serving
 
 from paperlora import pacing
 from paperlora.catalog import Catalog
@@ -25,46 +26,16 @@ from paperlora.pacing import OPENS_AFTER, PACES, Pacer, rest_of
 pytest_plugins = ["postgres"]
 
 
-class Recorder:
-    """A server that writes down when each request came, and how many were there at once."""
-
-    def __init__(self) -> None:
-        self.arrived: list[float] = []
-        self.at_once: list[int] = []
-        self._here = 0
-        self._lock = threading.Lock()
-        recorder = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                with recorder._lock:
-                    recorder._here += 1
-                    recorder.arrived.append(time.monotonic())
-                    recorder.at_once.append(recorder._here)
-                time.sleep(0.02)
-                with recorder._lock:
-                    recorder._here -= 1
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+def slowly(request: Request) -> Reply:
+    time.sleep(0.02)
+    return Reply()
 
 
 @pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    recorder = Recorder()
-    threading.Thread(target=recorder.server.serve_forever, args=(0.02,), daemon=True).start()
-    yield recorder
-    recorder.server.shutdown()
-    recorder.server.server_close()
+def web() -> Iterator[Web]:
+    with serving() as running:
+        running.answer = slowly
+        yield running
 
 
 @pytest.fixture
@@ -91,15 +62,15 @@ with Polite(source, Settings(home=home, catalog_url=catalog, **{source: group}))
 
 
 def test_two_processes_ask_arxiv_one_at_a_time_and_never_closer_than_the_pause(
-    recorder: Recorder, catalog_url: str, tmp_path: Path
+    web: Web, catalog_url: str, tmp_path: Path
 ) -> None:
     pause = 0.15
-    asking = [python(ASK, recorder.url, catalog_url, str(tmp_path), "arxiv", str(pause), "6") for _ in range(2)]
+    asking = [python(ASK, web.url, catalog_url, str(tmp_path), "arxiv", str(pause), "6") for _ in range(2)]
     assert [process.wait(60) for process in asking] == [0, 0]
-    gaps = [later - earlier for earlier, later in zip(recorder.arrived, recorder.arrived[1:], strict=False)]
-    assert len(recorder.arrived) == 12
+    gaps = [later.arrived - earlier.arrived for earlier, later in itertools.pairwise(web.requests)]
+    assert len(gaps) == 11
     assert min(gaps) >= pause
-    assert set(recorder.at_once) == {1}
+    assert {request.at_once for request in web.requests} == {1}
 
 
 def test_turns_without_a_connection_of_their_own_are_spread_over_threads_too(pacer: Pacer) -> None:

@@ -79,9 +79,21 @@ class SourceUnavailable(SourceError):
 
 
 class SourceResting(SourceUnavailable):
-    """A host is left alone for a while: it failed several times in a row, or asked for a pause."""
+    """A host is left alone for a while.
+
+    Args:
+        retry_after: seconds until it may be asked again.
+        broken: it failed several times in a row; otherwise it asked for the pause itself.
+    """
 
     default_remedy = "It is asked again by itself when the pause is over; the other sources go on meanwhile."
+
+    def __init__(
+        self, message: str, remedy: str | None = None, retry_after: float | None = None, broken: bool = True
+    ) -> None:
+        super().__init__(message, remedy, retry_after)
+        self.broken = broken
+        self.args = (message, remedy, retry_after, broken)
 
 
 class AddressNotAllowed(SourceUnavailable):

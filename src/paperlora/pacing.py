@@ -36,6 +36,8 @@ REST_TURNS = 10.0
 """The first rest lasts this many times the pause between two requests (arXiv: 30 s); each further one twice as long."""
 LONGEST_REST = 1800.0
 """Seconds."""
+LONGEST_ASKED = 86_400.0
+"""Seconds; a host that asks for more (or for years, by mistake) is asked again after a day."""
 
 ADVISORY_LOCK = 0x5041_5045_524C_4F52
 """PostgreSQL's lock for changes of the tables; the catalog's migrations take the same."""
@@ -135,7 +137,7 @@ class Pacer:
         with self._row(host) as (connection, pace):
             failures = pace.failures + 1
             rest = rest_of(failures, seconds) if failures >= OPENS_AFTER else 0.0
-            until = max(pace.open_until, pace.now + max(rest, asked or 0.0))
+            until = max(pace.open_until, pace.now + max(rest, min(asked or 0.0, LONGEST_ASKED)))
             _write(connection, host, failures=failures, open_until=until)
         self._troubled.add(host)
 
@@ -222,8 +224,10 @@ def rest_of(failures: int, seconds: float) -> float:
 
 def _resting(host: str, pace: Pace) -> SourceResting:
     seconds = pace.open_until - pace.now
-    why = f"after {pace.failures} failed requests in a row" if pace.failures >= OPENS_AFTER else "as it asked for"
-    return SourceResting(f"{host} is left alone for another {seconds:.0f} s, {why}.", retry_after=seconds)
+    broken = pace.failures >= OPENS_AFTER
+    why = f"after {pace.failures} failed requests in a row" if broken else "as it asked for"
+    message = f"{host} is left alone for another {seconds:.0f} s, {why}."
+    return SourceResting(message, retry_after=seconds, broken=broken)
 
 
 def _create(connection: sa.Connection) -> None:
@@ -255,7 +259,9 @@ def _write(connection: sa.Connection, host: str, **values: Any) -> None:
 def _open(url: str) -> sa.Engine:
     if not url.startswith("sqlite"):
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": int(BUSY_SECONDS)})
-        sa.event.listen(engine, "begin", lambda c: c.exec_driver_sql(f"SET LOCAL lock_timeout = {int(BUSY_SECONDS * 1000)}"))
+        sa.event.listen(
+            engine, "begin", lambda c: c.exec_driver_sql(f"SET LOCAL lock_timeout = {int(BUSY_SECONDS * 1000)}")
+        )
         return engine
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)

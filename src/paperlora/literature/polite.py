@@ -8,22 +8,19 @@ breaker how it went. Nothing below retries.
 from __future__ import annotations
 
 import json as json_text
-import random
 import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception
 
-from paperlora.errors import SourceAnswerInvalid, SourceError, SourceRefused, SourceResting, SourceUnavailable
+from paperlora.errors import SourceAnswerInvalid, SourceRefused, SourceUnavailable
+from paperlora.literature.patience import ATTEMPTS, JITTER, LONGEST_WAIT, Patience, check_status, patiently, retry_after
 from paperlora.literature.responses import Answer, Asked, Responses, secrets_of
 from paperlora.literature.safety import Guard, GuardedTransport, is_loopback, within
 from paperlora.pacing import REST_TURNS, Pacer
@@ -38,30 +35,12 @@ NAMES: dict[Source, str] = {
     "arxiv": "arXiv", "oai": "arXiv's OAI-PMH", "semantic_scholar": "Semantic Scholar", "openalex": "OpenAlex",
     "download": "The host",
 }  # fmt: skip
-ATTEMPTS = 4
-LONGEST_WAIT = 120.0
-"""Seconds; a source that asks for more is given up for this run and tried again by the next one."""
-JITTER = 0.25
-"""A back-off is longer by up to this share, at random, so that several clients don't come back at the same moment."""
 TIMES_SILENCE = 10
 """A whole answer may take this many times the longest silence that is waited for."""
 LARGEST_ANSWER = 64_000_000
 """Bytes of an answer that is held in memory; arXiv's largest pages are a few million."""
 MOST_HOPS = 5
 """Redirects of one request."""
-TRANSIENT_STATUS = frozenset({408, 425, 429})
-
-
-class Patience(NamedTuple):
-    """How long a source is tried."""
-
-    base_seconds: float
-    """Wait before the second attempt; it doubles with each further one."""
-    attempts: int = ATTEMPTS
-    jitter: float = 0.0
-    """Share by which a wait is longer at random."""
-    longest_rest: float = LONGEST_WAIT
-    """Seconds; a host that is left alone for longer is given up for now."""
 
 
 class Lane(NamedTuple):
@@ -179,10 +158,14 @@ class Polite:
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > LARGEST_ANSWER:
-                raise SourceRefused(f"{self._name} sends more than {LARGEST_ANSWER / 1e6:.0f} MB.", "Ask for smaller pages.")
+                raise SourceRefused(
+                    f"{self._name} sends more than {LARGEST_ANSWER / 1e6:.0f} MB.", "Ask for smaller pages."
+                )
         if response.status_code == 200 and "html" in response.headers.get("content-type", ""):
             raise SourceAnswerInvalid(f"{self._name} sends a web page where data is due.")
-        answer = Answer(response.status_code, response.headers, bytes(body), self._clean(str(response.url)), cached=False)
+        answer = Answer(
+            response.status_code, response.headers, bytes(body), self._clean(str(response.url)), cached=False
+        )
         if check is not None:
             check(answer)
         return answer
@@ -236,10 +219,14 @@ class Polite:
     ) -> T | _Redirect:
         if response.has_redirect_location:
             if response.request.method != "GET":
-                raise SourceRefused(f"{self._name} redirects the request elsewhere.", "Correct its url in the settings.")
+                raise SourceRefused(
+                    f"{self._name} redirects the request elsewhere.", "Correct its url in the settings."
+                )
             return _Redirect(urljoin(str(response.url), response.headers["location"]))
         if response.status_code not in accept:
-            if response.status_code == 403 and lane.name.startswith("arxiv"):  # arXiv has no keys: it shut this machine out
+            if response.status_code == 403 and lane.name.startswith(
+                "arxiv"
+            ):  # arXiv has no keys: it shut this machine out
                 raise SourceUnavailable(
                     f"{self._name} shuts this machine out for now (403).", retry_after=retry_after(response.headers)
                 )
@@ -309,7 +296,9 @@ def _whole(asked: Asked) -> str:
     try:
         return str(httpx.URL(asked.url).copy_merge_params(asked.params)) if asked.params else asked.url
     except httpx.InvalidURL as error:
-        raise SourceRefused(f"{asked.url[:60]!r} is no address.", "Correct the source's url in the settings.") from error
+        raise SourceRefused(
+            f"{asked.url[:60]!r} is no address.", "Correct the source's url in the settings."
+        ) from error
 
 
 def lane_of(source: Source, url: str, settings: Settings) -> Lane:
@@ -342,41 +331,6 @@ def _cause(error: Exception) -> str:
     return "connection refused" if "refused" in str(error) else str(error) or type(error).__name__
 
 
-# ----------------------------------------------------------------------------------------------------------- patience
-
-
-def patiently(call: Callable[[], T], patience: Patience) -> T:
-    """The result of ``call``, which is made again after transient errors.
-
-    Raises:
-        SourceError: the last one, when the attempts are used up, the wait would be too long or it isn't transient.
-    """
-    waits = _Waits(patience)
-    retrying = Retrying(
-        retry=retry_if_exception(lambda error: isinstance(error, SourceError) and error.transient),
-        stop=waits.too_long, wait=waits.next, reraise=True,
-    )  # fmt: skip
-    return retrying(call)
-
-
-class _Waits:
-    """The waits between attempts: doubled, jittered, and never shorter than the source asks for."""
-
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
-
-    def next(self, state: RetryCallState) -> float:
-        asked = getattr(state.outcome.exception(), "retry_after", None) if state.outcome else None
-        doubled = self._patience.base_seconds * 2.0 ** (state.attempt_number - 1)
-        return max(asked or 0.0, min(doubled, LONGEST_WAIT) * (1 + random.uniform(0, self._patience.jitter)))
-
-    def too_long(self, state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        asked = getattr(error, "retry_after", None) or 0.0
-        longest = self._patience.longest_rest if isinstance(error, SourceResting) else LONGEST_WAIT
-        return state.attempt_number >= self._patience.attempts or asked > longest
-
-
 class Pace:
     """At most one request in ``seconds``, over all threads that share it."""
 
@@ -390,42 +344,3 @@ class Pace:
         with self._lock:
             time.sleep(max(self._next - time.monotonic(), 0.0))
             self._next = time.monotonic() + self._seconds
-
-
-def check_status(source: str, status: int, headers: Mapping[str, str], detail: str = "") -> None:
-    """Nothing for a good status, else the error that fits.
-
-    Raises:
-        SourceUnavailable: 408, 425, 429 and 5xx.
-        SourceRefused: any other 4xx.
-        SourceAnswerInvalid: a status that is no answer to the request.
-    """
-    if status == 200:
-        return
-    if status in TRANSIENT_STATUS or status >= 500:
-        raise SourceUnavailable(f"{source} answers {status}.", retry_after=retry_after(headers))
-    if status >= 400:
-        raise SourceRefused(
-            f"{source} refuses the request with {status}{': ' if detail else ''}{detail}.", _remedy(status), status
-        )
-    raise SourceAnswerInvalid(f"{source} answers {status} where 200 is due.")
-
-
-def _remedy(status: int) -> str | None:
-    return "The key was not accepted: correct it in the environment, or unset it." if status in (401, 403) else None
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the header Retry-After asks to wait; None where there is none or it can't be read."""
-    value = headers.get("retry-after") or headers.get("Retry-After")
-    if not value:
-        return None
-    try:
-        return max(float(value), 0.0)
-    except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)

@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import ssl
 import time
+import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -70,7 +71,10 @@ class Guard:
             raise HostNotAllowed(f"{_shown(parts)} is not fetched: it is not https.", "Only https is fetched.")
         if origin in self._own:
             return urlunsplit(parts)
-        if not any(origin.host == host or origin.host.endswith(f".{host}") for host in self._hosts) or origin.port != 443:
+        if (
+            not any(origin.host == host or origin.host.endswith(f".{host}") for host in self._hosts)
+            or origin.port != 443
+        ):
             raise HostNotAllowed(f"{_shown(parts)} is not fetched: its host is not among reading.hosts.")
         return urlunsplit(parts)
 
@@ -158,15 +162,35 @@ def _left(timeout: float | None) -> float | None:
     return left if timeout is None else min(left, timeout)
 
 
-class GuardedTransport(httpx.HTTPTransport):
-    """httpx's transport on connections that a :class:`Guard` has checked."""
+class GuardedTransport(httpx.BaseTransport):
+    """httpx's transport on connections that a :class:`Guard` has checked.
+
+    Where the environment names a proxy for https, only the proxy can reach the network and look names up: it is asked
+    for what the guard admitted, and the guard of addresses is its own.
+    """
 
     def __init__(self, guard: Guard) -> None:
+        self._direct = _Transport(_Backend(guard))
+        proxy = urllib.request.getproxies().get("https")
+        self._proxied = _Transport(_Backend(None), proxy) if proxy else None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        direct = request.url.scheme != "https" or is_loopback(host) or urllib.request.proxy_bypass(host)
+        transport = self._direct if direct or self._proxied is None else self._proxied
+        return transport.handle_request(request)
+
+    def close(self) -> None:
+        self._direct.close()
+        if self._proxied is not None:
+            self._proxied.close()
+
+
+class _Transport(httpx.HTTPTransport):
+    def __init__(self, backend: _Backend, proxy: str | None = None) -> None:
         super().__init__(verify=_certificates())
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=_certificates(), max_connections=20, max_keepalive_connections=5, keepalive_expiry=5.0,
-            network_backend=_Backend(guard),
-        )  # fmt: skip
+        options: dict[str, Any] = {"ssl_context": _certificates(), "keepalive_expiry": 5.0, "network_backend": backend}
+        self._pool = httpcore.HTTPProxy(proxy, **options) if proxy else httpcore.ConnectionPool(**options)
 
 
 @lru_cache(maxsize=1)
@@ -177,12 +201,13 @@ def _certificates() -> ssl.SSLContext:
 class _Backend(httpcore.SyncBackend):
     """Looks a name up, has every address checked, and connects to those that were checked."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard | None) -> None:
         self._guard = guard
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **kwargs: Any) -> Any:
         error: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
-        for address in self._guard.check(host, port, _look_up(host, port)):
+        found = _look_up(host, port)
+        for address in found if self._guard is None else self._guard.check(host, port, found):
             try:
                 return _Stream(super().connect_tcp(address, port, _left(timeout), *args, **kwargs))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
