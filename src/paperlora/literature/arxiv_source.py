@@ -1,46 +1,164 @@
-"""arXiv: the ``arxiv`` package for queries and records, on a session that doesn't believe everything.
+"""arXiv's query API: listings by the day of the last change, and papers by their ids.
 
-arxiv.py 4.0.2 knows no time-out and no Retry-After, takes a web page or an empty page for "no results" and a cut-off
-feed for a whole one. The session below answers those cases with errors before the package sees them.
+A listing is sorted by lastUpdatedDate, newest first. What changes while it is under way moves to its top, so that a
+place in it only ever shifts away from what was listed: nothing is skipped, and what is listed twice is known. arXiv
+shows a paper days after the date it bears (moderation), so that the next listing goes back :data:`LOOK_BACK` behind the
+newest date seen, and tells old from new by memory.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import arxiv
 import requests
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import ParseError, fromstring
 
 from paperlora.errors import SourceAnswerInvalid, SourceRefused, SourceUnavailable
-from paperlora.literature.found import Found
-from paperlora.literature.polite import Patience, check_status, patiently
+from paperlora.literature.arxiv_feed import SOURCE, Feed, check_feed, paper_of, parse_feed, read_feed
+from paperlora.literature.asking import ask
+from paperlora.literature.cursors import Cursor, mark, name, opened
+from paperlora.literature.found import EVER, Found, Page, Window
+from paperlora.literature.polite import Patience, Polite, check_status, patiently
 from paperlora.records import Paper, Reject, Topic
 from paperlora.settings import ArxivSettings, Settings
 
-SOURCE = "arXiv"
-ATOM = "{http://www.w3.org/2005/Atom}"
-TOTAL_RESULTS = "{http://a9.com/-/spec/opensearch/1.1/}totalResults"
-FIRST_DAY = "199101010000"
-_ENTRY_ID = re.compile(r"arxiv\.org/abs/(?P<id>.+?)(?:v(?P<version>\d+))?$")
-_WITHDRAWN = re.compile(r"\b(?:withdrawn|retracted)\b", re.I)
-_WITHDRAWN_ABSTRACT = re.compile(
-    r"\s*this (?:paper|article|submission|manuscript|work) (?:has been|is|was) (?:withdrawn|retracted)\b", re.I
-)
+__all__ = ["check_feed", "pages", "parse_feed", "search_arxiv"]
+
+LOOK_BACK = timedelta(days=7)
+"""Held submissions are announced within days; a longer hold is seen by a harvest over OAI-PMH alone."""
+MOST_A_QUERY = 30_000
+"""Entries that arXiv lists for one query; a larger listing is split by the day of submission."""
+MOST_A_PAGE = 2000
+"""Entries of one request."""
+FIRST_DAY = date(1991, 1, 1)
 
 
-class FeedFacts(NamedTuple):
-    """What a feed says of itself."""
+class Span(NamedTuple):
+    """Days of submission, both included; empty for an open end."""
 
-    total: int
-    entries: int
-    incomplete: tuple[str, ...]
-    """Ids of entries without the fields that every record needs; the arxiv package drops them without a word."""
+    low: str
+    high: str
+
+
+class ArxivCursor(Cursor):
+    """A place in a listing sorted by the last change."""
+
+    floor: datetime | None = None
+    """What changed before was listed; None in a first listing."""
+    newest: datetime | None = None
+    """Newest change, as the first page of the listing under way had it."""
+    spans: tuple[Span, ...] = ()
+    """Still to list, the one under way first."""
+    start: int = 0
+    total: int = 0
+
+
+def pages(query: str, settings: Settings, cursor: str = "", window: Window = EVER) -> Iterator[Page]:
+    """A listing, see :func:`paperlora.literature.sources.pages`."""
+    state = opened(ArxivCursor, cursor, query, window)
+    with Polite("arxiv", settings) as polite:
+        while True:
+            state = state if state.spans else _begun(state, window)
+            feed = ask_feed(polite, settings, _parameters(query, state, settings.arxiv.page_size))
+            if smaller := _smaller(state, feed):
+                state = smaller
+                continue
+            page, state = _turned(state, feed, window)
+            yield page
+            if page.last:
+                return
+
+
+def ask_feed(polite: Polite, settings: Settings, parameters: dict[str, str]) -> Feed:
+    """A page of arXiv's answer; a listing's page must be as long as its total promises."""
+    start, most = int(parameters.get("start", 0)), int(parameters["max_results"])
+
+    def read(content: bytes) -> Feed:
+        if "id_list" in parameters:
+            return read_feed(content)
+        return read_feed(content, max(min(most, check_feed(content).total - start), 0))
+
+    return ask(polite, settings.arxiv.url, parameters, read)
+
+
+def _begun(state: ArxivCursor, window: Window) -> ArxivCursor:
+    span = Span(f"{window.since:%Y%m%d}" if window.since else "", f"{window.until:%Y%m%d}" if window.until else "")
+    return state.model_copy(update={"spans": (span,), "start": 0, "total": 0, "newest": None, "fresh": {}})
+
+
+def _parameters(query: str, state: ArxivCursor, page_size: int) -> dict[str, str]:
+    # One request is enough for a night without news: it holds all that is known and one entry more.
+    size = max(page_size, len(state.seen) + 1) if state.floor else page_size
+    span = state.spans[0]
+    asked = query
+    if span.low or span.high:
+        low, high = span.low or f"{FIRST_DAY:%Y%m%d}", span.high or f"{datetime.now(UTC).year + 100}1231"
+        days = f"submittedDate:[{low}0000 TO {high}2359]"
+        asked = f"({query}) AND {days}" if query else days
+    return {
+        "search_query": asked, "start": str(state.start), "max_results": str(min(size, MOST_A_PAGE, MOST_A_QUERY - state.start)),
+        "sortBy": "lastUpdatedDate", "sortOrder": "descending",
+    }  # fmt: skip
+
+
+def _smaller(state: ArxivCursor, feed: Feed) -> ArxivCursor | None:
+    """The step to make instead of taking the page: the span is split, or a place that shifted is sought again."""
+    if feed.total > MOST_A_QUERY and (state.floor is None or state.start + feed.received >= MOST_A_QUERY):
+        return _split(state, feed)
+    if state.start and feed.total < state.total:
+        # Papers left the listing, perhaps before this place: what stood here may have moved up by as many.
+        return state.model_copy(update={"start": max(state.start - (state.total - feed.total), 0), "total": feed.total})
+    return None
+
+
+def _split(state: ArxivCursor, feed: Feed) -> ArxivCursor:
+    span = state.spans[0]
+    newest = _newest(state, feed) or datetime.now(UTC)
+    low = datetime.strptime(span.low, "%Y%m%d").date() if span.low else FIRST_DAY
+    high = datetime.strptime(span.high, "%Y%m%d").date() if span.high else newest.date()
+    if low >= high:
+        raise SourceRefused(
+            f"{SOURCE} has {feed.total} papers of {low} for this query, more than it lists.", "Narrow the query."
+        )
+    middle = low + (high - low) / 2
+    # The open end stays open: what is submitted meanwhile belongs to the newer half.
+    halves = (Span(f"{middle + timedelta(days=1):%Y%m%d}", span.high), Span(span.low, f"{middle:%Y%m%d}"))
+    return state.model_copy(update={"spans": (*halves, *state.spans[1:]), "start": 0, "total": 0, "newest": newest})
+
+
+def _turned(state: ArxivCursor, feed: Feed, window: Window) -> tuple[Page, ArxivCursor]:
+    newest = _newest(state, feed)
+    floor = max(filter(None, [newest and newest - LOOK_BACK, state.floor]), default=None)
+    new = [p for p in feed.papers if not _listed(state, p) and window.holds(p)]
+    fresh = state.fresh | {name(p): mark(p) for p in feed.papers if floor is None or (p.updated or floor) >= floor}
+    fresh |= {name(reject): mark(reject) for reject in feed.rejects}
+    start = state.start + feed.received
+    ended = start >= feed.total or (state.floor is not None and any(_older(p, state.floor) for p in feed.papers))
+    spans = state.spans[1:] if ended else state.spans
+    then = state.model_copy(
+        update={"newest": newest, "fresh": fresh, "spans": spans, "start": 0 if ended else start, "total": 0 if ended else feed.total}
+    )  # fmt: skip
+    if not spans:
+        then = ArxivCursor(scope=state.scope, seen=fresh, floor=floor)
+    return Page(tuple(new), state.news(feed.rejects), feed.received, feed.total, then.text(), last=not spans), then
+
+
+def _newest(state: ArxivCursor, feed: Feed) -> datetime | None:
+    return state.newest or max((paper.updated for paper in feed.papers if paper.updated), default=None)
+
+
+def _listed(state: ArxivCursor, paper: Paper) -> bool:
+    return state.knows(paper) or (state.floor is not None and _older(paper, state.floor))
+
+
+def _older(paper: Paper, floor: datetime) -> bool:
+    return paper.updated is not None and paper.updated < floor
+
+
+# ------------------------------------------------------------------ one search
 
 
 def search_arxiv(topic: Topic, settings: Settings) -> Found:
@@ -83,74 +201,6 @@ def _check_count(received: int, session: PoliteSession, limit: int) -> None:
     due = min(session.total, limit)
     if received + len(session.incomplete) < due:
         raise SourceAnswerInvalid(f"{SOURCE} announces {session.total} papers, but sends {received} of the {due} due.")
-
-
-def parse_feed(content: bytes) -> Iterator[Paper]:
-    """Records of a feed as arXiv sends it.
-
-    Raises:
-        SourceAnswerInvalid: no whole Atom feed.
-        SourceRefused: the feed carries an error.
-    """
-    check_feed(content)
-    for result in arxiv._feed.parse(content).results:
-        yield paper_of(result)
-
-
-def paper_of(result: arxiv.Result, topic: str | None = None) -> Paper:
-    """arXiv's record in ours. The query API names no licence."""
-    match = _ENTRY_ID.search(result.entry_id)
-    if not match:
-        raise SourceAnswerInvalid(f"{SOURCE} names a paper by {result.entry_id!r}, which is none of its ids.")
-    abstract, authors = " ".join(result.summary.split()), tuple(author.name for author in result.authors)
-    withdrawn = bool(_WITHDRAWN.search(result.comment or "") or _WITHDRAWN_ABSTRACT.match(abstract))
-    return Paper(
-        id=f"arxiv:{match['id']}",
-        version=int(match["version"] or 1),
-        title=" ".join(result.title.split()),
-        abstract=abstract,
-        authors=authors,
-        published=result.published,
-        updated=result.updated,
-        pdf_url=result.pdf_url,
-        landing_url=f"https://arxiv.org/abs/{match['id']}v{match['version'] or 1}",
-        external_ids={"arxiv": match["id"]} | ({"doi": result.doi} if result.doi else {}),
-        sources=("arxiv",),
-        topics=(topic,) if topic else (),
-        categories=tuple(dict.fromkeys([result.primary_category, *result.categories])) if result.primary_category else (),
-        comment=" ".join((result.comment or "").split()),
-        journal=" ".join((result.journal_ref or "").split()),
-        withdrawn=withdrawn,
-        metadata_status="complete" if result.title.strip() and abstract and authors else "partial",
-    )
-
-
-def check_feed(content: bytes) -> FeedFacts:
-    """What the feed says of itself.
-
-    Raises:
-        SourceAnswerInvalid: no whole Atom feed.
-        SourceRefused: the feed carries an error.
-    """
-    try:
-        root = fromstring(content)
-    except (ParseError, DefusedXmlException) as error:
-        raise SourceAnswerInvalid(f"{SOURCE} sends no whole feed: {error}.") from error
-    if root.tag != f"{ATOM}feed":
-        raise SourceAnswerInvalid(f"{SOURCE} sends a document <{root.tag.rpartition('}')[2]}> where a feed is due.")
-    entries = root.findall(f"{ATOM}entry")
-    for entry in entries:
-        if "/api/errors" in (entry.findtext(f"{ATOM}id") or ""):
-            raise SourceRefused(f"{SOURCE} refuses the query: {(entry.findtext(f'{ATOM}summary') or '').strip()}.")
-    total = (root.findtext(TOTAL_RESULTS) or "").strip()
-    if not total.isdecimal():
-        raise SourceAnswerInvalid(f"{SOURCE} sends a feed without totalResults.")
-    return FeedFacts(int(total), len(entries), tuple(filter(None, map(_incomplete, entries))))
-
-
-def _incomplete(entry: Any) -> str | None:
-    needed = all((entry.findtext(f"{ATOM}{name}") or "").strip() for name in ("id", "updated", "published"))
-    return None if needed else (entry.findtext(f"{ATOM}id") or "arxiv:unnamed").strip()
 
 
 class PoliteSession(requests.Session):

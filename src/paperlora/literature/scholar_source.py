@@ -1,25 +1,29 @@
-"""Semantic Scholar: bulk search of the Graph API, page by page with a token."""
+"""Semantic Scholar's Graph API: bulk search, page by page with a token, and batches of papers by their ids."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from functools import partial
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
 from paperlora.errors import SourceAnswerInvalid, SourceRefused, SourceUnavailable
-from paperlora.literature.found import Found
-from paperlora.literature.polite import Pace, Patience, check_status, patiently
+from paperlora.literature.arxiv_feed import pdf_address
+from paperlora.literature.asking import ask, json_body
+from paperlora.literature.cursors import opened
+from paperlora.literature.found import EVER, Found, Page, Window
+from paperlora.literature.listing import ListingCursor, Question, Slice, listed
+from paperlora.literature.polite import Pace, Patience, Polite, check_status, patiently
 from paperlora.records import Paper, Reject, Topic
 from paperlora.settings import SemanticScholarSettings, Settings
 
 SOURCE = "Semantic Scholar"
 FIELDS = "title,abstract,authors,externalIds,openAccessPdf,publicationDate,year,url"
 ARXIV_DOI = "10.48550/arxiv."
+MOST_BATCH = 500
+"""Ids of one batch."""
 _LICENCES = {
     "CCBY": "https://creativecommons.org/licenses/by/4.0/", "CC0": "https://creativecommons.org/publicdomain/zero/1.0/",
     "CCBYSA": "https://creativecommons.org/licenses/by-sa/4.0/", "CCBYNC": "https://creativecommons.org/licenses/by-nc/4.0/",
@@ -111,23 +115,79 @@ def _error_of(response: httpx.Response) -> str:
     return str(body.get("error") or body.get("message") or "")[:200] if isinstance(body, dict) else ""
 
 
-def parse_batch(content: bytes, *, first: bool = True) -> Batch:
+def pages(query: str, settings: Settings, cursor: str = "", window: Window = EVER) -> Iterator[Page]:
+    """A bulk search, see :func:`paperlora.literature.sources.pages`."""
+    own = settings.semantic_scholar
+    url = f"{own.url.rstrip('/')}/paper/search/bulk"
+
+    def asked(question: Question) -> Slice:
+        parameters = {"query": query, "fields": FIELDS, "sort": "publicationDate:desc"}
+        if any(question.days):
+            parameters["publicationDateOrYear"] = ":".join(question.days)
+        if question.token:
+            parameters["token"] = question.token
+        batch = ask(polite, url, parameters, lambda content: _whole(content, question), _key(own))
+        parsed = parse_papers(batch.items, arxiv_url=settings.arxiv.url)
+        return Slice(parsed.papers, parsed.rejects, len(batch.items), batch.total, batch.token or "")
+
+    with Polite("semantic_scholar", settings) as polite:
+        yield from listed(opened(ListingCursor, cursor, query, window), window, asked)
+
+
+def papers_by_id(polite: Polite, ids: Sequence[str], settings: Settings) -> Parsed:
+    """Papers by the ids that Semantic Scholar takes (``ARXIV:…``, ``DOI:…``, its own), in the order asked.
+
+    Args:
+        ids: at most :data:`MOST_BATCH`; an unknown one is a reject by that name.
+    """
+    own = settings.semantic_scholar
+    url = f"{own.url.rstrip('/')}/paper/batch"
+
+    def read(content: bytes) -> list[Any]:
+        items = json_body(content, SOURCE)
+        if not isinstance(items, list) or len(items) != len(ids):
+            raise SourceAnswerInvalid(f"{SOURCE} sends JSON of another shape than a batch of {len(ids)} has.")
+        return items
+
+    items = ask(polite, url, {"fields": FIELDS}, read, _key(own), json={"ids": list(ids)})
+    parsed = parse_papers([item for item in items if item is not None], arxiv_url=settings.arxiv.url)
+    unknown = tuple(
+        Reject(stage="ingest", item=f"s2:{identifier}", reason="unknown_at_source", detail=SOURCE)
+        for identifier, item in zip(ids, items, strict=True)
+        if item is None
+    )
+    return Parsed(parsed.papers, (*parsed.rejects, *unknown))
+
+
+def _key(settings: SemanticScholarSettings) -> dict[str, str]:
+    return {"x-api-key": settings.api_key.get_secret_value()} if settings.api_key else {}
+
+
+def _whole(content: bytes, question: Question) -> Batch:
+    """A page as it must be in this place of the listing. The total is an estimate: only a listing that ends in less than
+    half of it is taken for a broken one."""
+    batch = parse_batch(content, first=not question.token, received=question.received)
+    received = question.received + len(batch.items)
+    if not batch.token and received < batch.total / 2:
+        raise SourceAnswerInvalid(f"{SOURCE} ends a listing of about {batch.total} papers after {received}.")
+    return batch
+
+
+def parse_batch(content: bytes, *, first: bool = True, received: int = 0) -> Batch:
     """A page of a bulk search.
 
     Args:
         content: the body.
         first: no token was sent.
+        received: papers of the pages before; when all are there, an empty page is the end.
 
     Raises:
         SourceAnswerInvalid: no JSON, another shape, or an empty page although there must be papers.
     """
-    try:
-        body = json.loads(content)
-    except ValueError as error:
-        raise SourceAnswerInvalid(f"{SOURCE} sends no whole JSON: {error}.") from error
+    body = json_body(content, SOURCE)
     if not isinstance(body, dict) or not isinstance(body.get("data"), list) or not isinstance(body.get("total"), int):
         raise SourceAnswerInvalid(f"{SOURCE} sends JSON of another shape than a search has.")
-    if not body["data"] and (body.get("token") or not first or body["total"] > 0):
+    if not body["data"] and (body.get("token") or body["total"] > received or (not first and not received)):
         raise SourceAnswerInvalid(f"{SOURCE} sends an empty page, although {body['total']} papers match.")
     return Batch(body["total"], body.get("token") or None, body["data"])
 
@@ -192,6 +252,5 @@ def _published(item: Mapping[str, Any]) -> datetime | None:
 
 def _pdf_url(item: Mapping[str, Any], ids: Mapping[str, str], arxiv_url: str) -> str | None:
     if "arxiv" in ids and arxiv_url:
-        parts = urlsplit(arxiv_url)
-        return urlunsplit((parts.scheme, parts.netloc, f"/pdf/{ids['arxiv']}", "", ""))
+        return pdf_address(arxiv_url, ids["arxiv"])
     return (item.get("openAccessPdf") or {}).get("url") or None
