@@ -1,0 +1,134 @@
+"""What to read now, and what has to wait for another day."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Integer, Select, String, and_, cast, func, select
+
+from paperlora.catalog.listings import canonical_papers, one_paper
+from paperlora.catalog.tables import paper_topics, papers, rejects
+from paperlora.records import Paper, Topic
+
+PASSING_REASONS = ("source_unavailable", "deferred")
+"""Rejects that say "not now": such a paper waits on."""
+
+
+class Queue(NamedTuple):
+    """The papers to read now."""
+
+    papers: tuple[Paper, ...]
+    """By priority of their topic, then newest first; each under its canonical id, with all its topics."""
+    deferred: dict[str, int]
+    """Topic name → papers that wait for another day, each counted under the first of its topics."""
+
+
+class Waiting(NamedTuple):
+    """A paper whose newest version nobody has read."""
+
+    canonical: str
+    version: int
+    published: datetime | None
+    updated: datetime | None
+
+
+def waiting(connection: Connection) -> tuple[Waiting, ...]:
+    """Every paper that could be read, newest first: not withdrawn, unread, and not rejected for good."""
+    rows = [Waiting._make(row) for row in connection.execute(_waiting())]
+    oldest = datetime.min.replace(tzinfo=UTC)
+    return tuple(sorted(rows, key=lambda row: (row.updated or oldest, row.canonical), reverse=True))
+
+
+def count_waiting(connection: Connection) -> int:
+    """Number of papers that wait to be read."""
+    return connection.execute(select(func.count()).select_from(_waiting().subquery())).scalar_one()
+
+
+def newest() -> Select[tuple[str, int]]:
+    """Canonical id → newest version that any source has listed."""
+    return select(papers.c.canonical, func.max(papers.c.version).label("version")).group_by(papers.c.canonical)
+
+
+def _waiting() -> Select[tuple[str, int, datetime | None, datetime | None]]:
+    latest = newest().subquery()
+    # A paper is rejected under the id it was listed by, or under its canonical one.
+    key = latest.c.canonical + "v" + cast(latest.c.version, String)
+    lasting = and_(
+        rejects.c.stage == "ingest", rejects.c.item.in_([papers.c.key, key]), rejects.c.reason.not_in(PASSING_REASONS)
+    )
+    return (
+        select(papers.c.canonical, papers.c.version, func.min(papers.c.published), func.max(papers.c.updated))
+        .join(latest, and_(papers.c.canonical == latest.c.canonical, papers.c.version == latest.c.version))
+        .outerjoin(rejects, lasting)
+        .group_by(papers.c.canonical, papers.c.version)
+        .having(func.max(cast(papers.c.withdrawn, Integer)) == 0, func.count(papers.c.read_at) == 0, func.count(rejects.c.item) == 0)
+    )
+
+
+def queue(connection: Connection, topics: Sequence[Topic], limit: int | None, today: date | None) -> Queue:
+    """What to read now of these topics, by priority, at most ``max_papers`` a topic and day (UTC)."""
+    ordered = sorted(topics, key=lambda topic: -topic.priority)
+    member = topics_of(connection)
+    left = {topic.name: topic.max_papers for topic in ordered}
+    for canonical in _tried_since(connection, datetime.combine(today or datetime.now(UTC).date(), time.min, UTC)):
+        first = next((topic.name for topic in ordered if topic.name in member[canonical] and left[topic.name] > 0), None)
+        if first is not None:
+            left[first] -= 1
+    eligible = {
+        row.canonical: found
+        for row in waiting(connection)
+        if (found := [topic.name for topic in ordered if topic.name in member[row.canonical] and _in_window(row, topic)])
+    }
+    chosen = _share_out(eligible, left, limit)
+    deferred: dict[str, int] = defaultdict(int)
+    for canonical, found in eligible.items():
+        if canonical not in chosen:
+            deferred[found[0]] += 1
+    return Queue(_records(connection, chosen, member), dict(deferred))
+
+
+def _share_out(eligible: dict[str, list[str]], left: dict[str, int], limit: int | None) -> dict[str, str]:
+    """Canonical id → topic for which it is read, in the order of reading."""
+    chosen: dict[str, str] = {}
+    for topic in left:
+        for canonical, found in eligible.items():
+            if left[topic] <= 0 or (limit is not None and len(chosen) >= limit):
+                break
+            if topic in found and canonical not in chosen:
+                chosen[canonical] = topic
+                left[topic] -= 1
+    return chosen
+
+
+def topics_of(connection: Connection) -> dict[str, set[str]]:
+    """Canonical id → names of the topics whose query found any version of it, under any of its ids."""
+    member: dict[str, set[str]] = defaultdict(set)
+    query = select(papers.c.canonical, paper_topics.c.topic).join(paper_topics, paper_topics.c.paper == papers.c.key)
+    for canonical, topic in connection.execute(query):
+        member[canonical].add(topic)
+    return member
+
+
+def _tried_since(connection: Connection, start: datetime) -> list[str]:
+    """Canonical ids of the papers that were read, or could not be read, since then."""
+    read = select(papers.c.canonical).where(papers.c.read_at >= start)
+    failed = select(papers.c.canonical).join(rejects, rejects.c.item == papers.c.key)
+    return list(connection.scalars(read.union(failed.where(rejects.c.stage == "ingest", rejects.c.created >= start))))
+
+
+def _in_window(row: Waiting, topic: Topic) -> bool:
+    if row.published is None:
+        return True
+    day = row.published.date()
+    return (topic.since is None or day >= topic.since) and (topic.until is None or day <= topic.until)
+
+
+def _records(connection: Connection, chosen: dict[str, str], member: dict[str, set[str]]) -> tuple[Paper, ...]:
+    known = canonical_papers(connection, list(chosen))
+    return tuple(
+        one_paper(canonical, known[canonical]).model_copy(update={"topics": (topic, *sorted(member[canonical] - {topic}))})
+        for canonical, topic in chosen.items()
+    )
