@@ -18,7 +18,7 @@ def distill(documents: list[str] | None = None, config: str | None = None) -> li
     """
     chosen = list_documents(documents, config)
     ideas = read_ideas(chosen, config)
-    datasets = build_datasets(ideas.uris, chosen, config)
-    close_run("distill", config, datasets.uris, ideas.rejects + datasets.rejects, paper_keys(chosen))
+    datasets = build_datasets(ideas.uris, ideas.documents, config)
+    close_run("distill", config, datasets.uris, ideas.rejects + datasets.rejects, paper_keys(chosen), ideas.documents)
     record_run(config)
     return datasets.uris

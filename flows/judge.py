@@ -18,4 +18,4 @@ def judge(adapters: list[str] | None = None, config: str | None = None) -> list[
     """
     chosen = list_adapters(adapters, config)
     judgement = judge_bank(chosen, config)
-    return close_run("judge", config, judgement.uris, judgement.rejects, chosen)
+    return close_run("judge", config, judgement.uris, judgement.rejects, chosen, chosen)

@@ -18,7 +18,7 @@ def reflect(judgements: list[str] | None = None, config: str | None = None) -> l
     """
     chosen = list_judgements(judgements, config)
     lessons = learn_lessons(chosen, config)
-    close_run("reflect", config, lessons, [], chosen)
+    close_run("reflect", config, lessons, [], chosen, chosen)
     record_run(config)
     make_report(chosen, config)
     return lessons

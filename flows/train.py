@@ -23,4 +23,4 @@ def train(datasets: list[str] | None = None, recipe: dict[str, Any] | None = Non
     banks = [train_bank(bank, recipe, config) for bank in plan.banks]
     adapters = [uri for bank in banks for uri in bank.uris]
     rejects = plan.deferred + [reject for bank in banks for reject in bank.rejects]
-    return close_run("train", config, adapters, rejects, plan.handled)
+    return close_run("train", config, adapters, rejects, plan.handled, datasets or [uri for bank in plan.banks for uri in bank])

@@ -3,65 +3,141 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from datetime import date
+from typing import Any, NamedTuple
 
-from prefect import task
+from prefect import Task, get_run_logger, task
+from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import DEFAULT
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture
 
-from paperlora.catalog import open_catalog
-from paperlora.errors import SettingsError
-from paperlora.literature.ingest import ingest_papers
-from paperlora.literature.sources import merge, search_arxiv, search_semantic_scholar
-from paperlora.records import Paper, Reject, Topic
-from tasks.policy import RETRY, ProgressArtifact, open_stage
-from tasks.stages import with_hash
-
-
-class Search(NamedTuple):
-    """What the queries of one topic found."""
-
-    papers: tuple[Paper, ...]
-    rejects: tuple[Reject, ...]
+from paperlora.control import ingest as steps
+from paperlora.control.ingest import Answers, Silence, Work
+from paperlora.errors import PaperLoraError, SettingsError, SourceError, SourceResting
+from paperlora.literature.discover import Discovered, Search, find
+from paperlora.literature.ingest import read_each
+from paperlora.literature.sources import Window
+from paperlora.records import Paper, Reject
+from tasks.policy import RETRY, ProgressArtifact, is_transient, open_stage
+from tasks.stages import tell_run, this_run
 
 
 class Reading(NamedTuple):
-    """What became of the papers."""
+    """What became of a batch of papers."""
 
     documents: list[str]
     rejects: list[Reject]
 
 
-@task(name="topics")
-def list_topics(config: str | None) -> tuple[Topic, ...]:
-    """The topics of the settings."""
-    topics = open_stage(config)[0].topics
-    if not topics:
-        raise SettingsError("There is no topic to search for.", "Add [[topics]] to paperlora.toml; README.md shows one.")
-    return topics
+def may_wake(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Try a source again, unless it is being left alone: then waiting here would only hold up the others."""
+    error = state.result(raise_on_failure=False)
+    return not isinstance(error, SourceResting) and is_transient(task, run, state)
 
 
-@task(name="search", task_run_name="search {topic.name}", cache_policy=DEFAULT, persist_result=True, **RETRY)
-def search_topic(topic: Topic, config: str | None) -> Search:
-    """Ask every source that the topic has a query for. A retry of the same run reuses the answer."""
-    settings, _ = open_stage(config)
-    searches = [search_arxiv] * bool(topic.arxiv) + [search_semantic_scholar] * bool(topic.semantic_scholar)
-    found = [search(topic, settings) for search in searches]
-    return Search(tuple(p for f in found for p in f.papers), tuple(r for f in found for r in f.rejects))
+SEARCH: dict[str, Any] = {**RETRY, "retry_condition_fn": may_wake, "cache_policy": DEFAULT, "persist_result": True}
+"""A search that was answered is not repeated where the same flow run is tried again."""
 
 
-@task(name="merge")
-def merge_papers(searches: Sequence[Search], config: str | None) -> tuple[Paper, ...]:
-    """One record for each paper, and its place in the catalog before anything is fetched."""
-    papers = merge([paper for search in searches for paper in search.papers])
-    catalog = open_catalog(open_stage(config)[0])
-    catalog.add_papers(papers)
-    catalog.close()
-    return papers
+@task(name="plan", cache_policy=DEFAULT, persist_result=True)
+def plan(config: str | None, since: str | None, until: str | None, topic: str | None) -> tuple[Search, ...]:
+    """Every search of this run, from where the last good run left it; a retry of the run keeps to the same plan."""
+    return steps.searches(open_stage(config)[0], Window(_day(since), _day(until)), topic)
 
 
-@task(name="read", **RETRY)
-def read_papers(papers: Sequence[Paper], config: str | None) -> Reading:
-    """Fetch and read the papers in batches; a bad one costs one reject."""
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise SettingsError(f"{text!r} is no day.", "Write it as 2025-03-31.") from None
+
+
+@task(name="search", task_run_name="search {search.source}: {search.query}", **SEARCH)
+def search_source(search: Search, config: str | None) -> Discovered:
+    """Ask one source one query; each page is in the store before the next one is asked for."""
     settings, store = open_stage(config)
-    read = ingest_papers(papers, settings, store, ProgressArtifact("ingest"))
-    return Reading([with_hash(uri) for uri in read.documents], list(read.rejects))
+    found = find(search, settings, store)
+    if found.failed:
+        get_run_logger().warning("%s stood in for %s: %s", found.search.source, search.source, found.failed)
+    return found
+
+
+def answers_of(searches: Sequence[Search], futures: Sequence[PrefectFuture[Discovered]]) -> Answers:
+    """What every search brought; a source that failed doesn't stop the others.
+
+    Raises:
+        PaperLoraError: anything else than a source failed, such as a full disk.
+    """
+    results: list[Any] = [future.result(raise_on_failure=False) for future in futures]
+    broken = next((r for r in results if isinstance(r, Exception) and not isinstance(r, SourceError)), None)
+    if broken is not None:
+        raise broken
+    found = tuple(result for result in results if isinstance(result, Discovered))
+    silent = tuple(Silence(s, r) for s, r in zip(searches, results, strict=True) if isinstance(r, PaperLoraError))
+    _show_searches(Answers(found, silent))
+    return Answers(found, silent)
+
+
+def _show_searches(answers: Answers) -> None:
+    rows = [
+        {"source": one.search.source, "query": one.search.query, **one.counts, "stood in because": one.failed}
+        for one in answers.found
+    ]
+    rows += [{"source": s.search.source, "query": s.search.query, "failed": str(s.error)} for s in answers.silent]
+    description = f"{len(answers.found)} searches answered, {len(answers.silent)} failed"
+    create_table_artifact(rows or [{"source": "none"}], key="ingest-searches", description=description)
+
+
+@task(name="record", **RETRY)
+def record_pages(answers: Answers, config: str | None, topic: str | None) -> Work:
+    """Take what was found into the catalog, and see what to read now and what waits for another day."""
+    settings, store = open_stage(config)
+    work = steps.record(answers, settings, store, topic)
+    rows = [{"topic": name, "waiting": count} for name, count in sorted(work.deferred.items())]
+    create_table_artifact(rows or [{"topic": "none", "waiting": 0}], key="ingest-deferred",
+                          description=f"{sum(work.deferred.values())} papers wait for another day")
+    return work
+
+
+@task(name="read", task_run_name="read batch {number} of {count}", **RETRY)
+def read_batch(papers: Sequence[Paper], number: int, count: int, config: str | None) -> Reading:
+    """Fetch and read a batch of papers; a bad one costs one reject. What was read before a kill is reused."""
+    settings, store = open_stage(config)
+    progress = ProgressArtifact("ingest")
+    reading = Reading([], [])
+    for done, outcome in enumerate(read_each(papers, settings, store), 1):
+        if outcome.reject is None:
+            reading.documents.append(outcome.uri)
+        else:
+            reading.rejects.append(outcome.reject)
+        progress(f"batch {number} of {count}, papers read", done, len(papers))
+    _show_failures(papers, reading.rejects, number, count)
+    return reading
+
+
+def _show_failures(papers: Sequence[Paper], rejects: Sequence[Reject], number: int, count: int) -> None:
+    """Which papers of the batch failed and why, each with the page where a person can look."""
+    link = {paper.key: paper.landing_url or paper.pdf_url or "" for paper in papers}
+    rows = [{"paper": r.item, "why": r.reason, "detail": r.detail, "link": link.get(r.item, "")} for r in rejects]
+    create_table_artifact(
+        rows or [{"paper": "none failed"}], key=f"ingest-batch-{number}",
+        description=f"Batch {number} of {count}: {len(papers)} papers, {len(rejects)} failed",
+    )  # fmt: skip
+
+
+def close_ingest(answers: Answers, work: Work, readings: Sequence[Reading], config: str | None) -> list[str]:
+    """Leave what the run did in the store, which moves the cursors; then say whether it was a good run.
+
+    Raises:
+        SourceError: a source was silent; what the others brought is kept.
+        NothingToDo: a new topic finds nothing at all, or every paper was rejected.
+    """
+    settings, store = open_stage(config)
+    documents = [uri for reading in readings for uri in reading.documents]
+    rejects = [reject for reading in readings for reject in reading.rejects]
+    handed_on = steps.close(this_run("ingest"), answers, work, documents, rejects, store)
+    tell_run("ingest", handed_on, rejects, sum(map(len, work.batches)))
+    steps.record_folders(settings)
+    steps.check(answers, work, len(documents), rejects)
+    return handed_on

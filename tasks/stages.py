@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import Any, cast
-from uuid import UUID
 
 from prefect import Flow, get_run_logger, runtime, task
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -18,12 +16,14 @@ from paperlora import __version__
 from paperlora.catalog import open_catalog, stores
 from paperlora.errors import NothingToDo, StackError
 from paperlora.records import Reject, digest
+from paperlora.runs import Done, left_over, outputs, run_key, with_hash, write_run
 from paperlora.settings import load_settings
-from paperlora.store import Store, fetch, read_manifest, write_json
+from paperlora.store import Store, fetch, read_manifest
 from tasks.policy import open_stage, show_rejects
 
 POLL_SECONDS = 1.0
-RUNS = "runs"
+
+__all__ = ["close_run", "open_uri", "record_run", "resume_parent", "run_stage", "tell_run", "this_run", "with_hash"]
 
 
 def run_stage(stage: str, config: str | None, **parameters: Any) -> list[str]:
@@ -32,12 +32,19 @@ def run_stage(stage: str, config: str | None, **parameters: Any) -> list[str]:
     The idempotency key names this nightly run, the stage, its input and the code: a retry of the nightly finds the
     children it has. A finished child is reused, a failed one is scheduled again, a running one is waited for.
 
+    A stage that is given an empty list has nothing to do and is not started: only what it handed on before and nobody
+    has taken up yet goes on.
+
     Returns:
         The URIs that the stage hands on.
 
     Raises:
         StackError: the child ended in any other state than Completed.
     """
+    store = Store.at(load_settings(config).store_root)
+    if any(value == [] for value in parameters.values()):
+        get_run_logger().info("%s: nothing new", stage)
+        return left_over(store, stage)
     key = digest(runtime.flow_run.id, stage, parameters, __version__)[:32]
     run = cast(FlowRun, run_deployment(
         f"{stage}/{stage}", parameters={**parameters, "config": config}, timeout=0, idempotency_key=f"{stage}:{key}"
@@ -50,7 +57,7 @@ def run_stage(stage: str, config: str | None, **parameters: Any) -> list[str]:
             f"Mend the cause, then Retry the run {run.name!r} in the UI or `paperlora rerun {run.id}`.",
         )
     record_run(config)
-    return outputs(Store.at(load_settings(config).store_root), run.id, run.run_count, stage)
+    return outputs(store, stage, run.id, run.run_count)
 
 
 def _message(state: State[Any] | None) -> str:
@@ -83,26 +90,34 @@ def resume_parent(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
 
 
 def close_run(
-    stage: str, config: str | None, uris: Sequence[str], rejects: Sequence[Reject], handled: Sequence[str]
+    stage: str, config: str | None, uris: Sequence[str], rejects: Sequence[Reject], handled: Sequence[str],
+    taken: Sequence[str] = (),
 ) -> list[str]:
     """Leave what a stage run did in the store: what it hands on, what it dropped, which items it handled.
+
+    Args:
+        taken: URIs of the stage before that need not be handed on again.
 
     Raises:
         NothingToDo: it hands nothing on; what it dropped is kept all the same.
     """
     _, store = open_stage(config)
-    key = run_key(stage, runtime.flow_run.id or "local", runtime.flow_run.run_count or 0)
-    with store.writing(RUNS, key) as draft:
-        write_json(draft.path / "outputs.json", list(uris))
-        write_json(draft.path / "handled.json", list(handled))
-        draft.settings = {"stage": stage}
-        draft.counts = {"handled": len(handled), "outputs": len(uris), "rejects": len(rejects)}
-        draft.rejects = list(rejects)
-    show_rejects(stage, tuple(rejects))
-    get_run_logger().info("%s: %d handled, %d handed on, %d rejected", stage, len(handled), len(uris), len(rejects))
-    if not uris:
+    handed_on = write_run(store, this_run(stage), Done(stage, uris, rejects, handled, taken))
+    tell_run(stage, handed_on, rejects, len(handled))
+    if not handed_on:
         raise NothingToDo(f"{stage} hands nothing on: {_reasons(rejects) or 'there was nothing to work on'}.")
-    return list(uris)
+    return handed_on
+
+
+def this_run(stage: str) -> str:
+    """Folder name of what this attempt of this run leaves."""
+    return run_key(stage, runtime.flow_run.id or "local", runtime.flow_run.run_count or 0)
+
+
+def tell_run(stage: str, handed_on: Sequence[str], rejects: Sequence[Reject], handled: int) -> None:
+    """A table of rejects in the UI, the numbers in the log."""
+    show_rejects(stage, tuple(rejects))
+    get_run_logger().info("%s: %d handled, %d handed on, %d rejected", stage, handled, len(handed_on), len(rejects))
 
 
 def _reasons(rejects: Sequence[Reject]) -> str:
@@ -110,17 +125,6 @@ def _reasons(rejects: Sequence[Reject]) -> str:
     for reject in rejects:
         counts[reject.reason] = counts.get(reject.reason, 0) + 1
     return ", ".join(f"{count} × {reason}" for reason, count in sorted(counts.items()))
-
-
-def run_key(stage: str, run_id: UUID | str, run_count: int) -> str:
-    """Folder name of what one attempt of one stage run left."""
-    return f"{stage}-{run_id}-{run_count}"
-
-
-def outputs(store: Store, run_id: UUID, run_count: int, stage: str) -> list[str]:
-    """The URIs that a finished stage run hands on."""
-    folder = store.folder(RUNS, run_key(stage, run_id, run_count))
-    return list(json.loads((folder / "outputs.json").read_text(encoding="utf-8")))
 
 
 @task(name="record")
@@ -132,11 +136,6 @@ def record_run(config: str | None) -> int:
         return catalog.refresh(stores(settings))
     finally:
         catalog.close()
-
-
-def with_hash(uri: str) -> str:
-    """``uri#hash``: what is handed over is checked by whoever reads it."""
-    return f"{uri.split('#')[0]}#{read_manifest(uri.split('#')[0]).content_hash}"
 
 
 def open_uri(reference: str) -> tuple[Any, str]:

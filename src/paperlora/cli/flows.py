@@ -57,12 +57,17 @@ def down(config: Config = None) -> None:
 
 
 @app.command()
-def ingest(config: Config = None, as_json: AsJson = False) -> None:
-    """Search every topic, fetch and read the papers.
+def ingest(
+    since: Annotated[str | None, typer.Option(help="Backfill: only papers published on or after this day.")] = None,
+    until: Annotated[str | None, typer.Option(help="Backfill: only papers published on or before this day.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Name of one topic; by default all.")] = None,
+    config: Config = None, as_json: AsJson = False,
+) -> None:
+    """Search every topic, fetch and read the papers that are new; with days, those of a window.
 
-    Example: `paperlora ingest --config paperlora.toml`
+    Example: `paperlora ingest --since 2025-01-01 --until 2025-03-31 --topic memory`
     """
-    _run_flow("ingest", config, as_json)
+    _run_flow("ingest", config, as_json, since=since, until=until, topic=topic)
 
 
 @app.command()

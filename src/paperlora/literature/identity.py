@@ -17,8 +17,8 @@ PREFIXES = ("arxiv", "s2", "doi", "openalex")
 """Kinds of ids; of a paper's ids the one that stands first here names it."""
 VERSIONED = frozenset({"arxiv", "oai", "guide"})
 """Sources that tell versions apart; the records of the others speak of the newest."""
-LIKELY = 92.0
-"""Least similarity of two titles, 0 to 100, that makes a candidate. Of titles of different papers that share an author
+LIKELY = 0.92
+"""Least similarity of two titles, 0 to 1, that makes a candidate. Of titles of different papers that share an author
 few reach it; a subtitle dropped or a word changed stays above it."""
 
 
@@ -30,7 +30,7 @@ class Candidate(NamedTuple):
     b: str
     """Id of the other one."""
     score: float
-    """Similarity of the titles, 0 to 100, word order aside."""
+    """Similarity of the titles, 0 to 1, word order aside."""
     why: str
 
 
@@ -160,9 +160,11 @@ def _alike(paper: Paper, shelves: dict[str, dict[str, _Titled]]) -> Iterator[Can
     for surname in surnames(paper):
         titles = {other.id: other.title for other in shelves[surname].values() if other.id not in own}
         for _, score, identifier in process.extract(
-            title, titles, scorer=fuzz.token_sort_ratio, score_cutoff=LIKELY, limit=None
+            title, titles, scorer=fuzz.token_sort_ratio, score_cutoff=100 * LIKELY, limit=None
         ):
-            yield Candidate(paper.id, identifier, round(score, 1), f"both by {surname.title()}, titles nearly equal")
+            yield Candidate(
+                paper.id, identifier, round(score / 100, 3), f"both by {surname.title()}, titles nearly equal"
+            )
 
 
 def surnames(paper: Paper) -> tuple[str, ...]:

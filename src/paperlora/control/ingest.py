@@ -1,0 +1,214 @@
+"""A run of ingestion in its four steps: plan, search, record, read. The flow makes tasks of them; benchmarks and tests
+run them one after another without a Prefect server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from paperlora.catalog import Catalog, open_catalog, stores
+from paperlora.errors import NothingToDo, PaperLoraError, SettingsError, SourceError, SourceUnavailable
+from paperlora.literature.discover import Discovered, Search, check_first_runs, find, plan_searches
+from paperlora.literature.identity import Candidate, candidates
+from paperlora.literature.ingest import Outcome, read_each, unread_guides
+from paperlora.literature.sources import EVER, Window
+from paperlora.progress import Progress, silent
+from paperlora.records import Paper, Reject, Topic
+from paperlora.runs import Done, with_hash, write_run
+from paperlora.settings import Settings
+from paperlora.store import Store, read_jsonl
+
+
+class Silence(NamedTuple):
+    """A search that brought nothing because its source failed."""
+
+    search: Search
+    error: PaperLoraError
+
+
+class Answers(NamedTuple):
+    """What all searches of a run brought."""
+
+    found: tuple[Discovered, ...]
+    silent: tuple[Silence, ...]
+
+
+class Work(NamedTuple):
+    """What there is to read now."""
+
+    batches: tuple[tuple[Paper, ...], ...]
+    deferred: dict[str, int]
+    """Topic → papers that wait for another day."""
+    candidates: tuple[Candidate, ...]
+    """Pairs that may be one paper, one of them new."""
+
+
+class IngestRun(NamedTuple):
+    """What a run did."""
+
+    outputs: list[str]
+    """``uri#hash`` of documents to work on."""
+    answers: Answers
+    documents: int
+    rejects: tuple[Reject, ...]
+    deferred: dict[str, int]
+
+
+def chosen_topics(settings: Settings, topic: str | None) -> tuple[Topic, ...]:
+    """The topics of the settings, or the one of this name.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if not settings.topics and not settings.guides:
+        raise SettingsError(
+            "There is no topic to search for.", "Add [[topics]] to paperlora.toml; README.md shows one."
+        )
+    chosen = tuple(one for one in settings.topics if topic in (None, one.name))
+    if topic is not None and not chosen:
+        raise SettingsError(
+            f"There is no topic {topic!r}.", f"The topics are: {', '.join(one.name for one in settings.topics)}."
+        )
+    return chosen
+
+
+def searches(settings: Settings, window: Window = EVER, topic: str | None = None) -> tuple[Search, ...]:
+    """Every search of a run, each from where the last run that counts left it."""
+    catalog = open_catalog(settings)
+    try:
+        return plan_searches(chosen_topics(settings, topic), settings, catalog.cursors(), window)
+    finally:
+        catalog.close()
+
+
+def search_all(planned: Iterable[Search], settings: Settings, store: Store, progress: Progress = silent) -> Answers:
+    """Every search in turn; one that fails doesn't stop the others."""
+    found: list[Discovered] = []
+    quiet: list[Silence] = []
+    for search in planned:
+        try:
+            found.append(find(search, settings, store, progress))
+        except SourceError as error:
+            quiet.append(Silence(search, error))
+    return Answers(tuple(found), tuple(quiet))
+
+
+def record(answers: Answers, settings: Settings, store: Store, topic: str | None = None) -> Work:
+    """Take every new folder into the catalog, then see what to read: guides first, then the topics' papers."""
+    catalog = open_catalog(settings)
+    try:
+        catalog.refresh(stores(settings))
+        queue = catalog.queue(chosen_topics(settings, topic))
+        pairs = _candidates(answers, catalog, store)
+    finally:
+        catalog.close()
+    papers, size = (*unread_guides(settings, store), *queue.papers), settings.reading.batch
+    batches = tuple(papers[start : start + size] for start in range(0, len(papers), size))
+    return Work(batches, queue.deferred, pairs)
+
+
+def _candidates(answers: Answers, catalog: Catalog, store: Store) -> tuple[Candidate, ...]:
+    new = [paper for found in answers.found for uri in found.uris for paper in _titles(uri, store)]
+    known = (paper for paper in catalog.records("paper") if isinstance(paper, Paper)) if new else ()
+    return candidates(new, known)
+
+
+def _titles(uri: str, store: Store) -> Iterator[Paper]:
+    for paper in read_jsonl(store.fetch_file(uri, "papers.jsonl"), Paper):
+        yield paper.model_copy(update={"abstract": ""})
+
+
+def close(
+    key: str, answers: Answers, work: Work, documents: Sequence[str], rejects: Sequence[Reject], store: Store
+) -> list[str]:
+    """Write the run's folder: from now on the cursors count of every search that was answered.
+
+    A first search that found nothing gets none: it may be wrong, and is asked again from the beginning.
+    """
+    cursors = {
+        found.search.name: {"cursor": found.cursor, "source": found.search.source, "query": found.search.query}
+        for found in answers.found
+        if found.cursor != found.search.cursor and (found.search.cursor or found.counts["received"])
+    }
+    return write_run(store, key, Done(
+        "ingest", [with_hash(uri) for uri in documents], rejects, handled=[paper.key for batch in work.batches for paper in batch], cursors=cursors,
+        candidates=[pair._asdict() for pair in work.candidates],
+        counts={"deferred": sum(work.deferred.values()), "silent": len(answers.silent), **_totals(answers)},
+    ))  # fmt: skip
+
+
+def _totals(answers: Answers) -> dict[str, int]:
+    names = ("requests", "received", "papers", "unmatched", "beyond")
+    return {name: sum(found.counts[name] for found in answers.found) for name in names}
+
+
+def check(answers: Answers, work: Work, documents: int, rejects: Sequence[Reject]) -> None:
+    """A run is good where every source answered and, of what there was to read, something was read.
+
+    Raises:
+        SourceError: a source was silent; what the others brought is kept.
+        NothingToDo: a new topic finds nothing at all, or every paper was rejected.
+    """
+    if answers.silent:
+        errors = [quiet.error for quiet in answers.silent]
+        said = "; ".join(
+            f"{quiet.search.source} ({_names(quiet.search)}): {quiet.error.message}" for quiet in answers.silent
+        )
+        kind = SourceUnavailable if any(error.transient for error in errors) else type(errors[0])
+        raise kind(
+            f"{len(errors)} of {len(errors) + len(answers.found)} searches failed: {said}",
+            "What the others brought is read and kept. Retry the run: it asks only the failed ones again.",
+        )
+    check_first_runs(answers.found)
+    asked = [paper for batch in work.batches for paper in batch if not paper.id.startswith("guide:")]
+    if asked and not documents:
+        reasons = ", ".join(sorted({reject.reason for reject in rejects}))
+        raise NothingToDo(f"None of {len(asked)} papers could be read: {reasons}.")
+
+
+def _names(search: Search) -> str:
+    return ", ".join(topic.name for topic in search.topics[:3]) + (" …" if len(search.topics) > 3 else "")
+
+
+def run_ingest(
+    settings: Settings, key: str, window: Window = EVER, topic: str | None = None, progress: Progress = silent
+) -> IngestRun:
+    """A whole run, one step after another.
+
+    Args:
+        key: of the run's folder; another one for each run.
+
+    Raises:
+        SourceError: a source was silent; what the others brought is kept.
+        NothingToDo: see :func:`check`.
+    """
+    store = Store.at(settings.store_root)
+    answers = search_all(searches(settings, window, topic), settings, store, progress)
+    work = record(answers, settings, store, topic)
+    documents: list[str] = []
+    rejects: list[Reject] = []
+    for outcome in _outcomes(work, settings, store, progress):
+        if outcome.reject is None:
+            documents.append(outcome.uri)
+        else:
+            rejects.append(outcome.reject)
+    outputs = close(key, answers, work, documents, rejects, store)
+    record_folders(settings)
+    check(answers, work, len(documents), rejects)
+    return IngestRun(outputs, answers, len(documents), tuple(rejects), work.deferred)
+
+
+def _outcomes(work: Work, settings: Settings, store: Store, progress: Progress) -> Iterator[Outcome]:
+    papers = [paper for batch in work.batches for paper in batch]
+    for number, outcome in enumerate(read_each(papers, settings, store), 1):
+        progress("reading papers", number, len(papers))
+        yield outcome
+
+
+def record_folders(settings: Settings) -> int:
+    """Take every new complete folder into the catalog; how many there were."""
+    catalog = open_catalog(settings)
+    try:
+        return catalog.refresh(stores(settings))
+    finally:
+        catalog.close()
