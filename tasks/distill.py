@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from prefect import task
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
 
 from paperlora.catalog import open_catalog
-from paperlora.errors import NothingToDo
-from paperlora.ideas.conflicts import split_conflicts
-from paperlora.ideas.read import find_ideas, ideas_key
+from paperlora.errors import BudgetExhausted, LlmError, NothingToDo
+from paperlora.ideas.conflicts import paper_id, teachable
+from paperlora.ideas.folders import READINGS, read_coverage, rewrite, settle_readings, write_reading
+from paperlora.ideas.meaning import by_meaning
+from paperlora.ideas.read import IdeasFound, Job, find_ideas_many, ideas_key, questions
 from paperlora.knowledge.lessons import recall
-from paperlora.llm.client import client_for
+from paperlora.llm.client import client_for, estimate_questions
 from paperlora.microdata.build import build_dataset
 from paperlora.records import Document, Idea, Lesson, Paper, Reject, Topic
 from paperlora.settings import Settings
-from paperlora.store import Store, read_json, read_jsonl, write_jsonl
-from tasks.policy import RETRY, ProgressArtifact, open_stage
+from paperlora.store import Store, read_json, read_jsonl, read_manifest
+from tasks.policy import RETRY, ProgressArtifact, open_stage, show_rejects
 from tasks.stages import open_uri, with_hash
+
+MOST_ROWS = 1000
+"""Of a table in the UI; the folders hold every line."""
 
 
 class IdeaFolders(NamedTuple):
@@ -27,6 +34,20 @@ class IdeaFolders(NamedTuple):
 
     uris: list[str]
     rejects: list[Reject]
+    documents: list[str]
+    """Those that were read, one for each URI; what could not be read now is among the rejects and stays to be read."""
+
+
+class _Wanted(NamedTuple):
+    """A document and what decides its ideas."""
+
+    document: str
+    document_hash: str
+    key: str
+    file: Path
+    paper: Paper
+    topic: Topic
+    lessons: tuple[Lesson, ...]
 
 
 class Datasets(NamedTuple):
@@ -51,18 +72,95 @@ def list_documents(documents: list[str] | None, config: str | None) -> list[str]
 
 @task(name="ideas", **RETRY)
 def read_ideas(documents: Sequence[str], config: str | None) -> IdeaFolders:
-    """Read the ideas out of each document; what was read before under the same prompt and settings is reused."""
+    """Read the ideas out of the documents, in batches; what was read before under the same prompt and settings is reused.
+
+    Then the papers are held against each other and against what the catalog knows: repetitions become sources, and
+    contradictions are marked on both sides.
+    """
     settings, store = open_stage(config)
-    lessons = _lessons(settings)
+    wanted = _to_read(documents, settings, store)
+    rejects = _read_in_batches([one for one in wanted if not store.has(READINGS, one.key)], settings, store)
+    read = [one for one in wanted if store.has(READINGS, one.key)]
+    _show_coverage(store, read)
+    show_rejects("ideas", tuple(reject for one in read for reject in read_manifest(store.uri(READINGS, one.key)).rejects))
+    return IdeaFolders(_settle(read, settings, store), rejects, [one.document for one in read])
+
+
+def _to_read(documents: Sequence[str], settings: Settings, store: Store) -> list[_Wanted]:
+    lessons, wanted = _lessons(settings), []
+    for reference in documents:
+        folder, document_hash = open_uri(reference)
+        paper = read_json(folder / "paper.json", Paper)
+        topic = _topic(paper, settings)
+        relevant = recall(lessons, topic.name)
+        key = ideas_key(document_hash, paper, topic, relevant, settings)
+        wanted.append(_Wanted(reference, document_hash, key, folder / "document.json", paper, topic, relevant))
+    return wanted
+
+
+def _read_in_batches(wanted: Sequence[_Wanted], settings: Settings, store: Store) -> list[Reject]:
+    llm, rejects, done = client_for(settings, store), [], 0
     progress = ProgressArtifact("distill")
-    uris, rejects = [], []
-    for number, reference in enumerate(documents):
-        progress("documents read for ideas", number, len(documents))
-        uri, found = _ideas_of(reference, settings, store, lessons)
-        uris.append(uri)
-        rejects += found
-    progress("documents read for ideas", len(documents), len(documents))
-    return IdeaFolders(uris, rejects)
+    for start in range(0, len(wanted), settings.ideas.batch):
+        batch = wanted[start : start + settings.ideas.batch]
+        jobs = [Job(read_json(one.file, Document), one.paper, one.topic, one.lessons) for one in batch]
+        _log_estimate(jobs, settings, store)
+        for number, found in find_ideas_many(jobs, settings, llm):
+            one, done = batch[number], done + 1
+            if isinstance(found, IdeasFound):
+                write_reading(store, one.key, one.document.split("#")[0], one.document_hash, found, one.lessons)
+            else:
+                rejects.append(Reject(stage="distill", item=one.paper.key, reason=_reason(found), detail=found.message))
+            progress("documents read for ideas", done, len(wanted))
+    progress("documents read for ideas", len(wanted), len(wanted))
+    return rejects
+
+
+def _reason(error: LlmError) -> str:
+    return getattr(error, "reason", "") or ("llm_budget" if isinstance(error, BudgetExhausted) else "llm_unavailable")
+
+
+def _log_estimate(jobs: Sequence[Job], settings: Settings, store: Store) -> None:
+    if settings.llm.provider == "extractive":
+        return
+    what = estimate_questions(questions(jobs, settings), settings, store)
+    get_run_logger().info(
+        "%d papers: %d questions to ask (%d answered already), about %d tokens in, at most %d out and %.4f USD; "
+        "the second reading comes on top",
+        len(jobs), what.requests, what.cached, what.input_tokens, what.output_tokens, what.usd,
+    )  # fmt: skip
+
+
+def _settle(read: Sequence[_Wanted], settings: Settings, store: Store) -> list[str]:
+    catalog = open_catalog(settings)
+    try:
+        withdrawn = {paper.id for paper in catalog.records("paper") if isinstance(paper, Paper) and paper.withdrawn}
+        known = [
+            idea for idea in catalog.records("idea")
+            if isinstance(idea, Idea) and paper_id(idea.paper) not in withdrawn
+        ]  # fmt: skip
+        settled = settle_readings(store, [store.uri(READINGS, one.key) for one in read], known, by_meaning(settings))
+        entries = {idea.id: catalog.show(f"idea:{idea.id}") for idea in settled.elsewhere}
+    finally:
+        catalog.close()
+    by_folder: dict[str, list[Idea]] = defaultdict(list)
+    for idea in settled.elsewhere:
+        entry = entries[idea.id]
+        if entry is not None:
+            by_folder[entry.uri].append(idea)
+    for uri, changed in by_folder.items():
+        rewrite(store, uri, changed)
+    return list(settled.uris)
+
+
+def _show_coverage(store: Store, read: Sequence[_Wanted]) -> None:
+    rows = [
+        {"paper": one.paper.key, **line.model_dump(exclude={"section"})}
+        for one in read
+        for line in read_coverage(store.folder(READINGS, one.key))
+    ]
+    told = f"Ideas by section; the first {MOST_ROWS} of {len(rows)} sections" if len(rows) > MOST_ROWS else "Ideas by section"
+    create_table_artifact(rows[:MOST_ROWS] or [{"paper": "nothing"}], key="ideas-coverage", description=told)
 
 
 def _lessons(settings: Settings) -> tuple[Lesson, ...]:
@@ -71,23 +169,6 @@ def _lessons(settings: Settings) -> tuple[Lesson, ...]:
         return catalog.lessons()
     finally:
         catalog.close()
-
-
-def _ideas_of(reference: str, settings: Settings, store: Store, lessons: Sequence[Lesson]) -> tuple[str, list[Reject]]:
-    folder, document_hash = open_uri(reference)
-    document, paper = read_json(folder / "document.json", Document), read_json(folder / "paper.json", Paper)
-    topic = _topic(paper, settings)
-    relevant = recall(lessons, topic.name)
-    key = ideas_key(document_hash, paper, topic, relevant, settings)
-    if not store.has("ideas", key):
-        found = find_ideas(document, paper, topic, relevant, settings, client_for(settings, store))
-        with store.writing("ideas", key) as draft:
-            write_jsonl(draft.path / "ideas.jsonl", found.ideas)
-            write_jsonl(draft.path / "lessons.jsonl", relevant)
-            draft.inputs, draft.prompts, draft.counts = {reference.split("#")[0]: document_hash}, found.prompts, found.counts
-            draft.rejects = list(found.rejects)
-    uri = store.uri("ideas", key)
-    return uri, []
 
 
 def _topic(paper: Paper, settings: Settings) -> Topic:
@@ -102,7 +183,7 @@ def build_datasets(folders: Sequence[str], documents: Sequence[str], config: str
     settings, store = open_stage(config)
     target = Store.at(settings.datasets.expanduser().resolve())
     ideas = {uri: read_jsonl(store.fetch_file(uri, "ideas.jsonl"), Idea) for uri in folders}
-    kept, conflicts = split_conflicts([idea for group in ideas.values() for idea in group])
+    kept, conflicts = teachable([idea for group in ideas.values() for idea in group])
     progress, built, rejects = ProgressArtifact("distill"), [], list(conflicts)
     for number, (uri, reference) in enumerate(zip(folders, documents, strict=True)):
         progress("micro-datasets", number, len(folders))

@@ -518,7 +518,7 @@ def test_sandbox_endpoint_as_reader_gives_grounded_facts(tmp_path: Path) -> None
         found = find_ideas(document, PAPER, TOPIC, (), settings, LlmClient(settings.llm, store))
         asked = sandbox.counts["llm.chat"]
         again = find_ideas(document, PAPER, TOPIC, (), settings, LlmClient(settings.llm, store))
-        assert sandbox.counts["llm.chat"] == asked == found.counts["passages"]
+        assert sandbox.counts["llm.chat"] == asked == found.counts["questions"] + found.counts["checks"]
     assert again.ideas == found.ideas
     assert len(found.ideas) >= 0.6 * len(paper.facts)
     assert {idea.answer for idea in found.ideas} <= {fact.answer for fact in paper.facts}

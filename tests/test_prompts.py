@@ -10,6 +10,8 @@ from paperlora.errors import SettingsError
 from paperlora.prompts import Prompt, load, load_pair
 
 USED = {
+    "check_system": set(),
+    "check": {"count", "mark", "items"},
     "ideas_system": set(),
     "ideas": {"title", "topic", "angle", "lessons", "heading", "limit", "mark", "text"},
     "repair": {"error", "schema"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from paperlora.records import IdeaKind, Quote, Reject
+from paperlora.records import IdeaKind, Quote, Reject, Touches
 
 
 class Draft(NamedTuple):
@@ -27,6 +27,22 @@ class Draft(NamedTuple):
     prompt_hash: str | None = None
     quote: Quote | None = None
     """The evidence as it stands in the document, where the reader knows the place already."""
+    mechanism: str = ""
+    limits: str = ""
+    changes: tuple[Touches, ...] = ()
+
+
+class SectionRead(NamedTuple):
+    """What became of one section before any idea was weighed."""
+
+    passages: int
+    """Questions that its text made; 0 for the extractive reader, which asks none."""
+    failed: int
+    """Passages without a usable answer."""
+    hidden: int
+    """Sentences that address the reader and were kept from it."""
+    skipped: str = ""
+    """Why it was not read: ``heading`` (references, thanks …), ``short``, ``over_max_sections``; empty where it was."""
 
 
 class Drafts(NamedTuple):
@@ -38,3 +54,5 @@ class Drafts(NamedTuple):
     """What was read and found, by short names: sentences, claims, sections …"""
     prompts: dict[str, str]
     """Prompt name → hash; empty without an LLM."""
+    sections: tuple[SectionRead, ...] = ()
+    """One for each section of the document, in order."""

@@ -13,16 +13,18 @@ from typing import NamedTuple
 
 from paperlora.ideas.answers import aliases
 from paperlora.ideas.clauses import clauses, masked, says_nothing_certain
-from paperlora.ideas.drafts import Draft, Drafts
+from paperlora.ideas.drafts import Draft, Drafts, SectionRead
+from paperlora.ideas.explain import Explained, changes, explain
 from paperlora.ideas.grounding import quote_at
+from paperlora.ideas.injection import injected, overlaps
 from paperlora.ideas.matches import Found
 from paperlora.ideas.names import Names, own_names
 from paperlora.ideas.phrases import is_metric
 from paperlora.ideas.rules import read_clause, read_statement
-from paperlora.ideas.sentences import Sentence, sentences
+from paperlora.ideas.sentences import Sentence, Span, sentences
 from paperlora.records import Document, IdeaKind, Paper, Reject, Topic
 
-EXTRACTIVE_VERSION = "1"
+EXTRACTIVE_VERSION = "2"
 """Changes whenever the same document could give other drafts; part of the cache key."""
 
 _STRENGTH = {
@@ -57,24 +59,39 @@ def extract(document: Document, paper: Paper, topic: Topic, limit: int) -> Draft
         limit: at most four times as many drafts are handed to the gates, which count what lies beyond.
     """
     names = own_names(document, paper.title)
+    marked = [injected(section.text) for section in document.sections]
+    sections = tuple(SectionRead(0, 0, len(spans)) for spans in marked)
     if not names.own:
         detail = "no technique, model or dataset that the paper introduces by a name of its own"
         reject = Reject(stage="distill", item=paper.key, reason="no_named_subject", detail=detail)
-        return Drafts((), (reject,), {"sentences": sum(1 for _ in sentences(document)), "claims": 0}, {})
-    read = list(_read(document, names))
-    drafts = sorted((_draft(document, one) for one in read), key=lambda draft: -draft.strength)
+        return Drafts((), (reject,), {"sentences": sum(1 for _ in sentences(document)), "claims": 0}, {}, sections)
+    said = [one for one in sentences(document) if not overlaps(one.start, one.end, marked[one.section])]
+    read = list(_read(document, said, names))
+    explained = {name: explain(document, name, said) for name in {one.found.subject for one in read}}
+    drafts = sorted(
+        (_draft(document, one, explained[one.found.subject]) for one in read), key=lambda draft: -draft.strength
+    )
     counts = {"sentences": sum(1 for _ in sentences(document)), "claims": len(read)}
-    return Drafts(tuple(drafts[: 4 * limit]), _beyond(drafts[4 * limit :], paper), counts, {})
+    rejects = (*_hidden(document, marked, paper), *_beyond(drafts[4 * limit :], paper))
+    return Drafts(tuple(drafts[: 4 * limit]), rejects, counts, {}, sections)
+
+
+def _hidden(document: Document, marked: Sequence[Sequence[Span]], paper: Paper) -> Iterator[Reject]:
+    for section, found in zip(document.sections, marked, strict=True):
+        for span in found:
+            said = " ".join(section.text[span.start : span.end].split())[:200]
+            detail = f"section {section.heading!r}, not read: {said}"
+            yield Reject(stage="distill", item=paper.key, reason="injected", detail=detail)
 
 
 def _beyond(drafts: Sequence[Draft], paper: Paper) -> tuple[Reject, ...]:
     return tuple(Reject(stage="distill", item=paper.key, reason="over_limit", detail=draft.claim) for draft in drafts)
 
 
-def _read(document: Document, names: Names) -> Iterator[_Read]:
+def _read(document: Document, said: Sequence[Sentence], names: Names) -> Iterator[_Read]:
     previous: str | None = None
     paragraph: tuple[int, int] | None = None
-    for sentence in sentences(document):
+    for sentence in said:
         if paragraph != (sentence.section, sentence.paragraph):
             paragraph, previous = (sentence.section, sentence.paragraph), None
         text = masked(sentence.text)
@@ -89,7 +106,7 @@ def _read(document: Document, names: Names) -> Iterator[_Read]:
         yield from (_Read(sentence, one) for one in found if one.explicit or not aside)
 
 
-def _draft(document: Document, read: _Read) -> Draft:
+def _draft(document: Document, read: _Read, explained: Explained) -> Draft:
     sentence, found = read
     claim = " ".join(sentence.text.split())
     quote = quote_at(document, sentence.section, sentence.start, sentence.end)
@@ -106,6 +123,9 @@ def _draft(document: Document, read: _Read) -> Draft:
         section=sentence.section,
         strength=_strength(found, document.sections[sentence.section].heading),
         quote=quote,
+        mechanism=explained.mechanism,
+        limits=explained.limits,
+        changes=changes(found.relation, _kind(found)),
     )
 
 

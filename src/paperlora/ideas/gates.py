@@ -8,13 +8,21 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from paperlora.ideas.answers import aliases, answer_kind, same_answer
-from paperlora.ideas.conflicts import fold
 from paperlora.ideas.drafts import Draft
 from paperlora.ideas.grounding import Located, contains, locate, mentions, verbatim
-from paperlora.records import Document, Idea, Lesson, Paper, Reject, Topic, digest
+from paperlora.ideas.injection import addresses_reader, injected, overlaps
+from paperlora.ideas.likeness import fold
+from paperlora.ideas.numbers import unsupported
+from paperlora.records import Document, Idea, Lesson, Paper, Quote, Reject, Topic, digest
 
 LONGEST_ANSWER = 8
 """Words. A longer answer can't be scored exactly."""
+
+
+GUIDE = "guide:"
+"""Ids of guides begin so."""
+_TOLD = 0.6
+"""Least share of a mechanism's or limit's longer words that stand in the paper's section."""
 
 
 class Passed(NamedTuple):
@@ -41,18 +49,36 @@ def pass_gates(
     lessons: Sequence[Lesson],
     limit: int,
 ) -> Passed:
-    """Make ideas of drafts, strongest first."""
+    """Make ideas of drafts, strongest first, at most ``limit``."""
+    passed = ground(drafts, document, paper, topic, reader, lessons)
+    kept = within(passed.ideas, limit, paper)
+    return kept._replace(rejects=(*passed.rejects, *kept.rejects), snapped=passed.snapped)
+
+
+def ground(
+    drafts: Sequence[Draft],
+    document: Document,
+    paper: Paper,
+    topic: Topic,
+    reader: str,
+    lessons: Sequence[Lesson],
+) -> Passed:
+    """Make ideas of the drafts that stand on the paper's own text, strongest first. Every draft is an idea or a reject."""
     rejects: list[Reject] = []
     grounded: list[_Grounded] = []
     for draft in sorted(drafts, key=lambda draft: -draft.strength):
-        result = _ground(draft, document, paper, topic, reader)
+        told = _told(draft, document, paper, rejects)
+        result = _ground(told, document, paper, topic, reader)
         grounded.append(result) if isinstance(result, _Grounded) else rejects.append(result)
-    ideas = _specific(_merged(_clear(grounded, paper, rejects)), paper, rejects)
+    ideas = _specific(_merged(_clear(grounded, paper, rejects), paper, rejects), paper, rejects)
     ideas = _without(ideas, avoided_ideas(lessons), paper, rejects)
-    for idea in ideas[limit:]:
-        rejects.append(_reject(paper, "over_limit", idea.subject, idea.relation, idea.answer))
-    kept = ideas[:limit]
-    return Passed(tuple(kept), tuple(rejects), sum(not one.located.exact for one in grounded))
+    return Passed(tuple(ideas), tuple(rejects), sum(not one.located.exact for one in grounded))
+
+
+def within(ideas: Sequence[Idea], limit: int, paper: Paper) -> Passed:
+    """The first ``limit`` ideas; the others are counted."""
+    beyond = [_reject(paper, "over_limit", idea.subject, idea.relation, idea.answer) for idea in ideas[limit:]]
+    return Passed(tuple(ideas[:limit]), tuple(beyond), 0)
 
 
 def avoided_ideas(lessons: Iterable[Lesson]) -> set[str]:
@@ -76,11 +102,45 @@ def _ground(draft: Draft, document: Document, paper: Paper, topic: Topic, reader
     if located is None:
         return _reject(paper, "quote_not_found", draft.subject, draft.relation, draft.answer, draft.quote_text[:200])
     answer = _answer_in(located.quote.text, draft)
+    quote = located.quote.text[:200]
+    if _is_order(located, document):
+        return _reject(paper, "injected", draft.subject, draft.relation, draft.answer, quote)
     if answer is None:
-        return _reject(
-            paper, "answer_not_in_quote", draft.subject, draft.relation, draft.answer, located.quote.text[:200]
-        )
+        return _reject(paper, "answer_not_in_quote", draft.subject, draft.relation, draft.answer, quote)
+    missing = unsupported(f"{draft.claim} {answer}", located.quote.text, draft.subject)
+    if missing:
+        said = f"{', '.join(missing)} in: {draft.claim}"
+        return _reject(paper, "number_not_in_quote", draft.subject, draft.relation, draft.answer, said, quote)
     return _Grounded(draft, located, _idea(draft, located, answer, paper, topic, reader))
+
+
+def _told(draft: Draft, document: Document, paper: Paper, rejects: list[Reject]) -> Draft:
+    """Without a mechanism or limits that the section does not speak of: an LLM likes to fill every field."""
+    if draft.quote:
+        return draft  # the extractive reader's: sentences of the paper
+    text = " ".join(section.text for n, section in enumerate(document.sections) if draft.section in (None, n))
+    for field, said in (("mechanism", draft.mechanism), ("limits", draft.limits)):
+        if said.strip() and not _is_told(said, text, draft.subject):
+            rejects.append(_reject(paper, f"{field}_not_in_paper", draft.subject, draft.relation, said[:200]))
+            draft = draft._replace(mechanism="") if field == "mechanism" else draft._replace(limits="")
+    return draft
+
+
+def _is_told(said: str, text: str, subject: str) -> bool:
+    words, known = words_of(said), words_of(f"{text} {subject}")
+    return bool(words) and len(words & known) >= _TOLD * len(words) and not unsupported(said, text, subject)
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The longer words of a text, folded, without their endings: what it speaks of."""
+    return frozenset(word[:6] for word in re.findall(r"[a-z]{4,}", fold(text)))
+
+
+def _is_order(located: Located, document: Document) -> bool:
+    """The evidence is an order to the reader, or stands right behind one."""
+    quote = located.quote
+    text = document.sections[quote.section].text
+    return addresses_reader(quote.text) or overlaps(quote.start, quote.end, injected(text))
 
 
 def _answer_in(quote: str, draft: Draft) -> str | None:
@@ -92,6 +152,17 @@ def _answer_in(quote: str, draft: Draft) -> str | None:
 
 
 def _unfit(draft: Draft, document: Document) -> str | None:
+    said = (
+        draft.claim,
+        draft.subject,
+        draft.relation,
+        draft.answer,
+        draft.qwen_change,
+        draft.prediction,
+        draft.quote_text,
+    )
+    if any(addresses_reader(text) for text in (*said, draft.mechanism, draft.limits, *draft.aliases)):
+        return "injected"
     if (
         not all(text.strip() for text in (draft.claim, draft.subject, draft.relation, draft.answer))
         or len(draft.claim.split()) < 4
@@ -105,13 +176,14 @@ def _unfit(draft: Draft, document: Document) -> str | None:
 
 
 def _idea(draft: Draft, located: Located, answer: str, paper: Paper, topic: Topic, reader: str) -> Idea:
+    guide = paper.id.startswith(GUIDE)
     spellings = dict.fromkeys(text.strip() for text in (*draft.aliases, *aliases(answer)) if text.strip())
     return Idea(
         id=digest(paper.key, draft.subject, draft.relation, answer)[:16],
         paper=paper.key,
         topic=topic.name,
         reader=reader,
-        kind=draft.kind,
+        kind="anti-example" if guide else draft.kind,
         claim=_one_line(draft.claim),
         subject=_one_line(draft.subject),
         relation=_one_line(draft.relation),
@@ -122,6 +194,11 @@ def _idea(draft: Draft, located: Located, answer: str, paper: Paper, topic: Topi
         prediction=draft.prediction,
         quotes=(located.quote,),
         prompt_hash=draft.prompt_hash,
+        mechanism=_one_line(draft.mechanism),
+        limits=_one_line(draft.limits),
+        changes=draft.changes,
+        support="entailed" if draft.quote and contains(located.quote.text, draft.subject) else "unchecked",
+        guide=guide,
     )
 
 
@@ -146,17 +223,25 @@ def _clear(grounded: Iterable[_Grounded], paper: Paper, rejects: list[Reject]) -
     return clear
 
 
-def _merged(ideas: Iterable[Idea]) -> list[Idea]:
-    """The same triple said twice is one idea with two quotes."""
+def _merged(ideas: Iterable[Idea], paper: Paper, rejects: list[Reject]) -> list[Idea]:
+    """The same triple said twice is one idea with two quotes; the second saying is counted."""
     first: dict[tuple[str, str], Idea] = {}
     for idea in ideas:
         key = fold(idea.subject), fold(idea.relation)
         known = first.get(key)
         if known is None:
             first[key] = idea
-        elif idea.quotes[0] not in known.quotes:
+            continue
+        rejects.append(
+            _reject(paper, "duplicate", idea.subject, idea.relation, idea.answer, f"same as idea:{known.id}")
+        )
+        if all(not _overlap(idea.quotes[0], quote) for quote in known.quotes):
             first[key] = known.model_copy(update={"quotes": (*known.quotes, *idea.quotes)})
     return list(first.values())
+
+
+def _overlap(left: Quote, right: Quote) -> bool:
+    return left.section == right.section and left.start < right.end and right.start < left.end
 
 
 def _specific(ideas: Sequence[Idea], paper: Paper, rejects: list[Reject]) -> list[Idea]:

@@ -11,9 +11,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import NamedTuple
 
-from paperlora.ideas.sentences import Sentence, sentences
+from paperlora.ideas.injection import INVISIBLE, shown
+from paperlora.ideas.sentences import Sentence, sentences, spans
 from paperlora.records import Document, Quote
 
 NEAR = 0.9
@@ -21,6 +23,7 @@ NEAR = 0.9
 _SHORTEST = 12
 _ALIKE = str.maketrans(
     {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-", "\u00ad": ""}
+    | {chr(code): "" for first, last in INVISIBLE for code in range(first, last + 1)}
 )
 
 
@@ -58,7 +61,7 @@ def locate(document: Document, quote_text: str, section_hint: int | None = None)
     return _nearest(document, wanted, order)
 
 
-def quote_at(document: Document, section: int, start: int, end: int) -> Quote:
+def quote_at(document: Document, section: int, start: int, end: int, *, snapped: bool = False) -> Quote:
     """The quote of a span of a section's text."""
     found = document.sections[section]
     return Quote(
@@ -68,7 +71,19 @@ def quote_at(document: Document, section: int, start: int, end: int) -> Quote:
         start=start,
         end=end,
         text=found.text[start:end],
+        snapped=snapped,
     )
+
+
+def around(document: Document, quote: Quote, sentences_each_side: int = 2) -> str:
+    """The quote with the sentences before and behind it in its section, without those that address the reader."""
+    text = shown(document.sections[quote.section].text).text
+    places = list(spans(text))
+    inside = [n for n, span in enumerate(places) if span.start < quote.end and quote.start < span.end]
+    if not inside:
+        return " ".join(quote.text.split())
+    near = places[max(0, inside[0] - sentences_each_side) : inside[-1] + 1 + sentences_each_side]
+    return " ".join(text[min(near[0].start, quote.start) : max(near[-1].end, quote.end)].split())
 
 
 def mentions(document: Document, words: str) -> bool:
@@ -93,6 +108,7 @@ def verbatim(text: str, words: str) -> str | None:
     return text[folded.places[match.start()] : folded.places[match.end() - 1] + 1] if match else None
 
 
+@lru_cache(maxsize=1024)
 def _fold(text: str) -> _Folded:
     chars: list[str] = []
     places: list[int] = []
@@ -131,4 +147,4 @@ def _nearest(document: Document, wanted: str, order: Iterable[int]) -> Located |
     if best is None:
         return None
     found = best[2]
-    return Located(quote_at(document, found.section, found.start, found.end), False)
+    return Located(quote_at(document, found.section, found.start, found.end, snapped=True), False)

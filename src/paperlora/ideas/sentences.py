@@ -32,6 +32,15 @@ class Sentence(NamedTuple):
     text: str
 
 
+class Span(NamedTuple):
+    """A sentence of a text by its place."""
+
+    paragraph: int
+    """Counted through the text."""
+    start: int
+    end: int
+
+
 def sentences(document: Document) -> Iterator[Sentence]:
     """Every sentence of the body text, in reading order; scraps and over-long ones are left out."""
     for index, section in enumerate(document.sections):
@@ -40,6 +49,12 @@ def sentences(document: Document) -> Iterator[Sentence]:
                 text = section.text[start:stop]
                 if _SHORTEST <= len(text) <= LONGEST and text[-1] in '.!?"”)]':
                     yield Sentence(index, number, start, stop, text)
+
+
+def spans(text: str) -> Iterator[Span]:
+    """Every sentence of a text by its place, scraps and over-long ones included."""
+    for number, (begin, end) in enumerate(_pieces(text, _PARAGRAPH, 0, len(text))):
+        yield from (Span(number, start, stop) for start, stop in _split(text, begin, end))
 
 
 def _pieces(text: str, border: re.Pattern[str], begin: int, end: int) -> Iterator[tuple[int, int]]:

@@ -20,6 +20,8 @@ class Quote(Record):
     start: int
     end: int
     text: str
+    snapped: bool = False
+    """The reader's words were a near miss; this is the real sentence that they nearly are."""
 
 
 IdeaKind = Literal["method", "finding", "recipe", "failure", "anti-example"]
