@@ -74,36 +74,38 @@ class Budget:
         """Requests of this process that money is set aside for."""
         return len(self._held)
 
-    def reserve(self, most: Usage, seconds: float, share: float = 1.0) -> Hold:
+    def reserve(self, most: Usage, seconds: float, share: float = 1.0, name: str = "") -> Hold:
         """Set money and tokens aside for a request that will use at most this.
 
         Args:
             seconds: until it is given back if this process dies.
             share: of the price, for a request in a batch.
+            name: under which another process may give it back.
 
         Raises:
             BudgetExhausted: it could cost more than is left.
         """
         usd = most.usd(self._settings, share)
-        hold = Hold(uuid.uuid4().hex, self.account.run, usd, most.total, time.time() + seconds)
+        hold = Hold(name or uuid.uuid4().hex, self.account.run, usd, most.total, time.time() + seconds)
         if self.bounded and not (self._book.hold(hold, self.limits) if self._book else self._fits(hold)):
             raise BudgetExhausted(self._said())
         with self._lock:
             self._held[hold.id] = hold
         return hold
 
-    def settle(self, hold: Hold, used: Usage | None, paper: str = "", share: float = 1.0) -> None:
+    def settle(self, hold: Hold | None, used: Usage | None, paper: str = "", share: float = 1.0) -> None:
         """Give back what was set aside and book what was used; None where the request failed."""
         usd = used.usd(self._settings, share) if used else 0.0
         with self._lock:
-            self._held.pop(hold.id, None)
+            if hold is not None:
+                self._held.pop(hold.id, None)
             if used is not None:
                 self.spent, self._usd, self.requests = self.spent.plus(used), self._usd + usd, self.requests + 1
         if self._book is None:
             return
         if used is not None:
             self._book.note(self._call(paper, used, usd), hold if self.bounded else None)
-        elif self.bounded:
+        elif hold is not None and self.bounded:
             self._book.release(hold)
 
     def note_kept(self, paper: str, questions: int) -> None:

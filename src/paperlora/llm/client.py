@@ -55,11 +55,11 @@ class LlmClient:
         self, settings: LlmSettings, cache: Store | Book | None, patience: Patience = PATIENCE,
         account: Account = Account(),  # noqa: B008 - a frozen tuple
     ) -> None:  # fmt: skip
-        self.settings = settings
+        self.settings, self.patience = settings, patience
         self.book = cache if cache is None or isinstance(cache, Book) else open_book(book_url(cache.root))
         self.budget = Budget(settings, self.book, account)
         self.endpoint = endpoint_for(settings, self.book)
-        self._asker = Asker(settings, self.endpoint, self.budget, patience)
+        self.asker = Asker(settings, self.endpoint, self.budget, patience)
 
     def ask(self, system: str, user: str, schema: type[T], tag: str = "") -> Reply[T]:
         """Ask for a record.
@@ -198,7 +198,7 @@ class _Crowd:
 
     async def _one(self, question: Question) -> Reply[Any]:
         try:
-            reply = await self._client._asker.answer(question, self._caller)
+            reply = await self._client.asker.answer(question, self._caller)
         except LlmAnswerInvalid:
             raise
         except Exception:  # it concerns all questions: ask no more of them

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ROUTES = ("arxiv.query", "arxiv.pdf", "s2.bulk", "s2.batch", "s2.paper", "s2.pdf", "llm.chat", "llm.models")
+ROUTES = ("arxiv.query", "arxiv.pdf", "s2.bulk", "s2.batch", "s2.paper", "s2.pdf", "llm.chat", "llm.models", "llm.files", "llm.batches", "llm.batch")
 
 KINDS: Mapping[str, str] = {
     "rate_limit": "429; option retry_after: seconds or an HTTP date for the Retry-After header (default 1, None for no header)",
@@ -29,6 +29,9 @@ KINDS: Mapping[str, str] = {
     "refusal": "the model refuses; option text (default False: in the refusal field; True: as prose) (llm.chat)",
     "empty_choices": "no choice in the answer (llm.chat)",
     "unsupported_format": "400 for a response_format; option types (default ['json_schema']) (llm.chat)",
+    "batch_failed": "the batch ends as failed, without answers (llm.batches, as the other batch_*)",
+    "batch_expired": "the batch expires; option share (default .5) of it is answered",
+    "batch_errors": "the batch completes; all but a share (default .5) of its requests ended in errors",
 }
 """Kind → what happens. Every kind takes the option ``match``: only requests whose URL or body contains the text."""
 
@@ -41,8 +44,11 @@ _OPTIONS: Mapping[str, frozenset[str]] = {
     "cut_connection": frozenset({"share", "declared"}),
     "refusal": frozenset({"text"}),
     "unsupported_format": frozenset({"types"}),
+    "batch_expired": frozenset({"share"}),
+    "batch_errors": frozenset({"share"}),
 }
 _ONLY: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("batch_failed", "batch_expired", "batch_errors"), ("llm.batches",)),
     "empty_page": ("arxiv.query", "s2.bulk"),
     "bad_json": ("s2.bulk", "s2.batch", "s2.paper", "llm.chat"),
     "wrong_schema": ("s2.bulk", "s2.batch", "s2.paper", "llm.chat"),

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route
 
 from paperlora.sandbox import arxiv_api, chat_api, scholar_api
+from paperlora.sandbox.batch_api import Batches
 from paperlora.sandbox.faults import Fault, FaultBoard
 from paperlora.sandbox.hub_api import HubStandIn
 from paperlora.sandbox.library import ARXIV_ID, Entry, Library
@@ -52,6 +53,7 @@ class Service:
         self.counts: Counter[str] = Counter()
         self.requests: list[Seen] = []
         self.script: chat_api.Script | None = None
+        self.batches = Batches(self._answer_line)
         self.hub = HubStandIn()
         self._closing = threading.Event()
 
@@ -67,6 +69,11 @@ class Service:
                 self._route("/reader/{name}.pdf", "s2.pdf", self._scholar_pdf),
                 self._route("/v1/chat/completions", "llm.chat", self._chat, "POST"),
                 self._route("/v1/models", "llm.models", self._models),
+                self._route("/v1/files", "llm.files", self._upload, "POST"),
+                self._route("/v1/files/{name}/content", "llm.files", self._file),
+                self._route("/v1/batches", "llm.batches", self._begin_batch, "POST"),
+                self._route("/v1/batches", "llm.batch", self._list_batches),
+                self._route("/v1/batches/{name}", "llm.batch", self._look_at_batch),
                 Mount("/hub", self.hub.app()),
                 Route("/abs/{name:path}", self._landing),
                 Route("/sandbox/counts", self._counts),
@@ -194,6 +201,25 @@ class Service:
         return JSONResponse(
             {"object": "list", "data": [{"id": chat_api.MODEL, "object": "model", "owned_by": "paperlora"}]}
         )
+
+    def _answer_line(self, asked: object) -> chat_api.Reply:
+        return chat_api.answer(asked, self.library.facts, self.script, None)
+
+    async def _upload(self, request: Request, fault: Fault | None) -> Response:
+        return _json(self.batches.upload(request.headers.get("content-type", ""), await request.body()))
+
+    async def _file(self, request: Request, fault: Fault | None) -> Response:
+        content = self.batches.content(request.path_params["name"])
+        return Response(content, media_type="application/octet-stream") if content is not None else Response(status_code=404)
+
+    async def _begin_batch(self, request: Request, fault: Fault | None) -> Response:
+        return _json(self.batches.create(await request.json(), fault))
+
+    async def _list_batches(self, request: Request, fault: Fault | None) -> Response:
+        return _json(self.batches.listing())
+
+    async def _look_at_batch(self, request: Request, fault: Fault | None) -> Response:
+        return _json(await run_in_threadpool(self.batches.look, request.path_params["name"]))
 
     # ---------------------------------------------------------------- controls
 
