@@ -43,28 +43,46 @@ def patiently(call: Callable[[], T], patience: Patience) -> T:
     waits = _Waits(patience)
     retrying = Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, SourceError) and error.transient),
-        stop=waits.too_long, wait=waits.next, reraise=True,
-    )  # fmt: skip
-    return retrying(call)
+        stop=waits.enough,
+        wait=waits.next,
+        reraise=True,
+    )
+    return retrying(lambda: waits.counted(call))
 
 
 class _Waits:
-    """The waits between attempts: doubled, jittered, and never shorter than the source asks for."""
+    """The waits between attempts: doubled, jittered, and never shorter than the source asks for. Finding a host at rest is
+    no attempt, for nothing was asked."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
+        self._asked = self._rested = 0
+
+    def counted(self, call: Callable[[], T]) -> T:
+        try:
+            self._asked += 1
+            return call()
+        except SourceResting:
+            self._asked -= 1
+            self._rested += 1
+            raise
 
     def next(self, state: RetryCallState) -> float:
-        asked = getattr(state.outcome.exception(), "retry_after", None) if state.outcome else None
-        doubled = self._patience.base_seconds * 2.0 ** (state.attempt_number - 1)
-        return max(asked or 0.0, min(doubled, LONGEST_WAIT) * (1 + random.uniform(0, self._patience.jitter)))
+        error = _error_of(state)
+        asked = getattr(error, "retry_after", None) or 0.0
+        doubled = 0.0 if isinstance(error, SourceResting) else self._patience.base_seconds * 2.0 ** (self._asked - 1)
+        return max(asked, min(doubled, LONGEST_WAIT) * (1 + random.uniform(0, self._patience.jitter)))
 
-    def too_long(self, state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
+    def enough(self, state: RetryCallState) -> bool:
+        error = _error_of(state)
         asked = getattr(error, "retry_after", None) or 0.0
         broken = isinstance(error, SourceResting) and error.broken
         longest = self._patience.longest_rest if broken else LONGEST_WAIT
-        return state.attempt_number >= self._patience.attempts or asked > longest
+        return max(self._asked, self._rested) >= self._patience.attempts or asked > longest
+
+
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 def check_status(source: str, status: int, headers: Mapping[str, str], detail: str = "") -> None:

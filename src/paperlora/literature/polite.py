@@ -236,16 +236,17 @@ class Polite:
     @contextmanager
     def _sent(self, asked: Asked, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
         shown = self._shown(asked.url)
+        began, longest = time.monotonic(), TIMES_SILENCE * self._group.timeout_seconds
         try:
             with (
-                within(TIMES_SILENCE * self._group.timeout_seconds),
+                within(longest),
                 self._client.stream(asked.method, asked.url, json=asked.json, headers=headers) as response,
             ):
                 yield response
         except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
             raise SourceAnswerInvalid(f"{self._name}'s answer from {shown} was cut off.") from error
         except httpx.TimeoutException as error:
-            why = "it comes in too slowly" if "too slowly" in str(error) else "no answer in time"
+            why = "no answer in time" if time.monotonic() - began < longest else "it comes in too slowly"
             raise SourceUnavailable(f"{self._name} can't be reached at {shown}: {why}.") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise SourceRefused(f"{shown} is no address.", "Correct the source's url in the settings.") from error
