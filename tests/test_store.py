@@ -116,13 +116,40 @@ def test_half_written_folder_is_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("identifier", "expected"),
-    [("arxiv:2405.05904v2", "arxiv-2405.05904v2"), ("doi:10.1/../../etc", "doi-10.1-..-..-etc"), ("a b/c", "a-b-c")],
-)
-def test_slug_never_leaves_its_parent(identifier: str, expected: str) -> None:
+    [
+        ("arxiv:2405.05904v2", "arxiv-2405.05904v2"), ("s2:" + "0" * 40 + "v1", "s2-" + "0" * 40 + "v1"),
+        ("doi:10.1/../../etc", "doi-10.1-..-..-etc-14f48e4c"), ("a b/c", "a-b-c-539138d5"),
+    ],
+)  # fmt: skip
+def test_slug_is_a_readable_name(identifier: str, expected: str) -> None:
     assert slug(identifier) == expected
 
 
-@pytest.mark.parametrize("identifier", ["", "..", "///", "."])
+HOSTILE = [
+    "../../etc/passwd", "/etc/passwd", "..\\..\\windows", "a/../b", "a\0b", "arxiv:\0", "~root", ".hidden", "-rf", "a\nb", "con:1:2",
+    "é" * 300, "论文" * 200, "x" * 5000, "x" * 4999 + "y", "doi:10.1/a-b", "doi:10.1/a/b", "doi:10.1/a b", "arxiv:cs/9901001v1",
+    "arxiv:cs-9901001v1", "a:b", "A:b", "a:b:c", "a\ud800", "a. .", "a.", "a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("identifier", HOSTILE, ids=range(len(HOSTILE)))
+def test_an_id_never_leaves_the_store(identifier: str, tmp_path: Path) -> None:
+    name = slug(identifier)
+    target = (tmp_path / "store" / "pdfs" / name).resolve()
+    assert target.parent == tmp_path.resolve() / "store" / "pdfs"
+    assert not name.startswith((".", "-"))
+    store = Store.at(tmp_path / "store")
+    with store.writing("pdfs", f"{name}-latex-0123456789ab") as draft:
+        (draft.path / "a.txt").write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    assert len(store.folders("pdfs")) == 1
+
+
+def test_two_ids_never_share_a_name() -> None:
+    assert len({slug(identifier) for identifier in HOSTILE}) == len(HOSTILE)
+
+
+@pytest.mark.parametrize("identifier", ["", "..", "///", ".", ". .", "\ud800", "\0"])
 def test_slug_refuses_what_makes_no_name(identifier: str) -> None:
     with pytest.raises(StoreError):
         slug(identifier)

@@ -27,6 +27,8 @@ from paperlora.errors import StoreError
 from paperlora.records import Manifest, Record, Reject
 
 MANIFEST = "manifest.json"
+LONGEST_NAME = 120
+"""Characters of a folder name that is made of an id; what is added to it stays below the 255 bytes of file systems."""
 R = TypeVar("R", bound=Record)
 
 
@@ -78,6 +80,8 @@ class Store:
     def folders(self, kind: str = "*") -> tuple[str, ...]:
         """URIs of every complete folder of a kind (of all kinds by default), in order; half-written ones are not seen."""
         base = fsspec.core.url_to_fs(self.root)[1].rstrip("/")
+        if self.is_local:
+            return tuple(sorted(f"{self.root}/{name}" for name in _complete(base, kind)))
         found = (PurePosixPath(path).parent for path in self._fs.glob(f"{base}/{kind}/*/{MANIFEST}"))
         return tuple(sorted(self.root + str(path).removeprefix(base) for path in found if not path.name.startswith(".")))
 
@@ -115,6 +119,16 @@ class Store:
         names = [path for path in sorted(source.rglob("*")) if path.is_file() and path.name != MANIFEST]
         for path in [*names, source / MANIFEST]:
             self._fs.put_file(str(path), f"{target}/{path.relative_to(source).as_posix()}")
+
+
+def _complete(base: str, kind: str) -> Iterator[str]:
+    """``kind/key`` of every complete local folder. fsspec's glob would look at each file of each folder."""
+    kinds = [entry.name for entry in os.scandir(base) if entry.is_dir()] if kind == "*" and Path(base).is_dir() else [kind]
+    for name in kinds:
+        if (Path(base) / name).is_dir():
+            with os.scandir(f"{base}/{name}") as entries:
+                keys = [entry.name for entry in entries if not entry.name.startswith(".")]
+            yield from (f"{name}/{key}" for key in keys if Path(f"{base}/{name}/{key}/{MANIFEST}").is_file())
 
 
 @contextmanager
@@ -238,11 +252,22 @@ def verify(folder: Path, manifest: Manifest) -> None:
 
 
 def slug(identifier: str) -> str:
-    """A folder name for an id: ``arxiv:2405.05904v2`` → ``arxiv-2405.05904v2``; never empty, never leaves its parent."""
-    kept = "".join(char if char.isalnum() or char in "._-" else "-" for char in identifier).strip(".-")
-    if kept in ("", ".", "..") or PurePosixPath(kept).name != kept:
-        raise StoreError(f"The id {identifier!r} makes no folder name.")
-    return kept[:120]
+    """A folder name for an id: ``arxiv:2405.05904v2`` → ``arxiv-2405.05904v2``; never empty, never leaves its parent.
+
+    Two ids never share a name: one that can't be read back from it (other characters, too long) ends with eight digits of
+    its SHA-256.
+
+    Raises:
+        StoreError: nothing of the id can stand in a name.
+    """
+    kept = "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "-" for char in identifier)
+    name = kept.strip(".-")
+    if not any(map(str.isalnum, identifier)):
+        raise StoreError(f"The id {identifier[:60]!r} makes no folder name.")
+    if name != identifier.replace(":", "-", 1) or len(name) > LONGEST_NAME:
+        mark = hashlib.sha256(identifier.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        name = f"{name[: LONGEST_NAME - 9]}-{mark}".lstrip("-")
+    return name
 
 
 def write_json(path: Path, value: BaseModel | Mapping[str, Any] | Sequence[Any]) -> None:
