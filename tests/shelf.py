@@ -93,6 +93,7 @@ class Shelf:
         adapter = _adapter(one, dataset.id)
         with self.store.writing("adapters", slug(one.key)) as draft:
             write_json(draft.path / "adapter.json", adapter)
+            (draft.path / "weights.bin").write_bytes(b"weights")
         self._dated(self.store.uri("adapters", slug(one.key)))
         return self._judged(one, idea, adapter, kind)
 
