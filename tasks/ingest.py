@@ -136,8 +136,9 @@ def close_ingest(answers: Answers, work: Work, readings: Sequence[Reading], conf
     settings, store = open_stage(config)
     documents = [uri for reading in readings for uri in reading.documents]
     rejects = [reject for reading in readings for reject in reading.rejects]
-    handed_on = steps.close(this_run("ingest"), answers, work, documents, rejects, store)
+    key = this_run("ingest")
+    handed_on = steps.close(key, answers, work, documents, rejects, store)
     tell_run("ingest", handed_on, rejects, sum(map(len, work.batches)))
-    steps.record_folders(settings)
+    steps.record_run(key, documents, settings, store)
     steps.check(answers, work, len(documents), rejects)
     return handed_on

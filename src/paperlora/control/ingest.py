@@ -14,9 +14,9 @@ from paperlora.literature.ingest import Outcome, read_each, unread_guides
 from paperlora.literature.sources import EVER, Window
 from paperlora.progress import Progress, silent
 from paperlora.records import Paper, Reject, Topic
-from paperlora.runs import Done, with_hash, write_run
+from paperlora.runs import KIND, Done, with_hash, write_run
 from paperlora.settings import Settings
-from paperlora.store import Store, read_jsonl
+from paperlora.store import Store, read_jsonl, read_manifest
 
 
 class Silence(NamedTuple):
@@ -193,7 +193,7 @@ def run_ingest(
         else:
             rejects.append(outcome.reject)
     outputs = close(key, answers, work, documents, rejects, store)
-    record_folders(settings)
+    record_run(key, documents, settings, store)
     check(answers, work, len(documents), rejects)
     return IngestRun(outputs, answers, len(documents), tuple(rejects), work.deferred)
 
@@ -205,10 +205,14 @@ def _outcomes(work: Work, settings: Settings, store: Store, progress: Progress) 
         yield outcome
 
 
-def record_folders(settings: Settings) -> int:
-    """Take every new complete folder into the catalog; how many there were."""
+def record_run(key: str, documents: Sequence[str], settings: Settings, store: Store) -> None:
+    """Take what the run left into the catalog: its documents, and its folder with the cursors."""
+    uri = store.uri(KIND, key)
     catalog = open_catalog(settings)
     try:
-        return catalog.refresh(stores(settings))
+        if documents:
+            catalog.refresh(stores(settings))
+        else:
+            catalog.add_folder(uri, read_manifest(uri))
     finally:
         catalog.close()

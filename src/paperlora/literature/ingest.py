@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,9 +22,9 @@ from paperlora.store import Store, file_hash, slug, write_json
 KIND = "documents"
 STAGE = "ingest"
 AHEAD = 8
-"""Files that may lie fetched and unread: enough to keep the reading processes busy, too few to fill the memory."""
-TRANSIENT = frozenset({"source_unavailable"})
-"""Reasons that may be gone by the next run: the paper stays in the queue."""
+"""Papers on their way at a time: enough to keep network, reading processes and disk busy, too few to fill the memory."""
+FETCHING = 3
+"""Of these being fetched. A host that wants one request at a time is asked one at a time all the same."""
 
 
 class Outcome(NamedTuple):
@@ -53,9 +54,6 @@ class _Fetched(NamedTuple):
     sha256: str
     key: str
     origin: Origin
-
-
-_Waiting = tuple[_Fetched, "Future[Document] | None"]
 
 
 def ingest_papers(papers: Sequence[Paper], settings: Settings, store: Store, progress: Progress = silent) -> Ingested:
@@ -94,22 +92,46 @@ def current(papers: Sequence[Paper], rejects: list[Reject]) -> list[Paper]:
 
 
 def read_each(papers: Iterable[Paper], settings: Settings, store: Store) -> Iterator[Outcome]:
-    """One outcome for each paper, in their order. While one is fetched, those before it are read.
+    """One outcome for each paper, in their order. While some are fetched, others are read or written to disk.
 
     Of all papers only a handful is in memory at any time, whatever their number.
     """
-    with Downloader(settings) as downloader, PdfReader(settings.reading) as reader, ThreadPoolExecutor(AHEAD) as pool:
-        waiting: deque[_Waiting] = deque()
+    with (
+        Downloader(settings) as downloader,
+        PdfReader(settings.reading) as reader,
+        ThreadPoolExecutor(AHEAD, "paper") as pool,
+    ):
+        line = _Line(settings, store, downloader, reader)
+        waiting: deque[Future[Outcome]] = deque()
         for paper in papers:
-            fetched = _fetch(paper, settings, store, downloader)
-            if isinstance(fetched, Reject):
-                yield from _settle(waiting, 0, store)
-                yield Outcome(paper, reject=fetched)
-                continue
-            there = store.has(KIND, fetched.key)
-            waiting.append((fetched, None if there else pool.submit(_read, reader, fetched)))
-            yield from _settle(waiting, AHEAD - 1, store)
-        yield from _settle(waiting, 0, store)
+            waiting.append(pool.submit(line.run, paper))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+class _Line:
+    """What a paper passes through; several do at the same time."""
+
+    def __init__(self, settings: Settings, store: Store, downloader: Downloader, reader: PdfReader) -> None:
+        self._settings, self._store, self._downloader, self._reader = settings, store, downloader, reader
+        self._fetching = threading.BoundedSemaphore(FETCHING)
+
+    def run(self, paper: Paper) -> Outcome:
+        try:
+            with self._fetching:
+                fetched = _fetch(paper, self._settings, self._store, self._downloader)
+            reused = self._store.has(KIND, fetched.key)
+            if not reused:
+                document = self._reader.read(fetched.path, paper.key, fetched.origin.kind)
+                _keep(fetched, document, self._store)
+        except DocumentUnreadable as error:
+            return Outcome(paper, reject=_reject(paper, error.reason, error.message))
+        except SourceError as error:
+            reason = "source_unavailable" if error.transient else "source_refused"
+            return Outcome(paper, reject=_reject(paper, reason, error.message))
+        return Outcome(paper, self._store.uri(KIND, fetched.key), reused=reused)
 
 
 def unread_guides(settings: Settings, store: Store) -> tuple[Paper, ...]:
@@ -121,32 +143,10 @@ def _guide(paper: Paper) -> _Fetched:
     return _fetched(paper, guide_path(paper), "guide", paper.landing_url or "", "named in the settings")
 
 
-def _settle(waiting: deque[_Waiting], most: int, store: Store) -> Iterator[Outcome]:
-    """Outcomes of what is read, in order, until no more than ``most`` files wait."""
-    while waiting and (len(waiting) > most or waiting[0][1] is None or waiting[0][1].done()):
-        fetched, reading = waiting.popleft()
-        try:
-            if reading is not None:
-                _keep(fetched, reading.result(), store)
-        except DocumentUnreadable as error:
-            yield Outcome(fetched.paper, reject=_reject(fetched.paper, error.reason, error.message))
-        else:
-            yield Outcome(fetched.paper, store.uri(KIND, fetched.key), reused=reading is None)
-
-
-def _read(reader: PdfReader, fetched: _Fetched) -> Document:
-    return reader.read(fetched.path, fetched.paper.key, fetched.origin.kind)
-
-
-def _fetch(paper: Paper, settings: Settings, store: Store, downloader: Downloader) -> _Fetched | Reject:
-    try:
-        if paper.id.startswith("guide:"):
-            return _guide(paper)
-        text = fetch_fulltext(paper, settings, store, downloader)
-    except DocumentUnreadable as error:
-        return _reject(paper, error.reason, error.message)
-    except SourceError as error:
-        return _reject(paper, "source_unavailable" if error.transient else "source_refused", error.message)
+def _fetch(paper: Paper, settings: Settings, store: Store, downloader: Downloader) -> _Fetched:
+    if paper.id.startswith("guide:"):
+        return _guide(paper)
+    text = fetch_fulltext(paper, settings, store, downloader)
     return _fetched(paper, text.path, text.kind, text.url, text.why, text.sha256)
 
 
