@@ -65,7 +65,7 @@ class Guard:
         if (origin.host, origin.port) in self._local and origin in self._own:
             return url
         if parts.scheme == "http" and parts.port in (None, 80):
-            parts = parts._replace(scheme="https", netloc=origin.host)
+            parts = parts._replace(scheme="https", netloc=parts.netloc.removesuffix(":80"))
             origin = origin_of(parts)
         if parts.scheme != "https":
             raise HostNotAllowed(f"{_shown(parts)} is not fetched: it is not https.", "Only https is fetched.")
