@@ -18,11 +18,12 @@ from paperlora.ideas.meaning import by_meaning
 from paperlora.ideas.read import IdeasFound, Job, find_ideas_many, ideas_key, questions
 from paperlora.knowledge.lessons import recall
 from paperlora.llm.client import client_for, estimate_questions
-from paperlora.microdata.build import build_dataset
+from paperlora.microdata.build import build_dataset, find_dataset
 from paperlora.records import Document, Idea, Lesson, Paper, Reject, Topic
 from paperlora.settings import Settings
 from paperlora.store import Store, read_json, read_jsonl, read_manifest
-from tasks.policy import RETRY, ProgressArtifact, open_stage, show_rejects
+from tasks.base import BaseAtHand
+from tasks.policy import RETRY, ProgressArtifact, open_stage, show_reasons, show_rejects
 from tasks.stages import open_uri, with_hash
 
 MOST_ROWS = 1000
@@ -177,25 +178,55 @@ def _topic(paper: Paper, settings: Settings) -> Topic:
     return known.get(names[0], Topic(name=names[0] or "unsorted"))
 
 
-@task(name="datasets")
+@task(name="datasets", **RETRY)
 def build_datasets(folders: Sequence[str], documents: Sequence[str], config: str | None) -> Datasets:
-    """Write the micro-dataset of each paper, contested ideas left out; an unchanged one is reused."""
+    """Write the micro-dataset of each paper, contested ideas left out; an unchanged one is reused and costs nothing."""
     settings, store = open_stage(config)
     target = Store.at(settings.datasets.expanduser().resolve())
     ideas = {uri: read_jsonl(store.fetch_file(uri, "ideas.jsonl"), Idea) for uri in folders}
     kept, conflicts = teachable([idea for group in ideas.values() for idea in group])
-    progress, built, rejects = ProgressArtifact("distill"), [], list(conflicts)
+    base, progress, built, rejects = BaseAtHand(settings), ProgressArtifact("distill"), [], list(conflicts)
     for number, (uri, reference) in enumerate(zip(folders, documents, strict=True)):
         progress("micro-datasets", number, len(folders))
-        paper = read_json(open_uri(reference)[0] / "paper.json", Paper)
         mine = [idea for idea in ideas[uri] if idea.id in {k.id for k in kept}]
+        lessons = tuple(lesson.id for lesson in read_jsonl(store.fetch_file(uri, "lessons.jsonl"), Lesson))
+        source = _Source(open_uri(reference)[0], mine, kept, lessons)
         try:
-            lessons = tuple(lesson.id for lesson in read_jsonl(store.fetch_file(uri, "lessons.jsonl"), Lesson))
-            built.append(with_hash(build_dataset(paper, _topic(paper, settings).name, mine, kept, settings, target, lessons=lessons)))
+            built.append(with_hash(_dataset_of(source, base, settings, target, rejects)))
         except NothingToDo as error:
-            rejects.append(Reject(stage="distill", item=paper.key, reason="no_ideas", detail=error.message))
+            rejects.append(Reject(stage="distill", item=source.paper.key, reason="no_ideas", detail=error.message))
     progress("micro-datasets", len(folders), len(folders))
+    inside = [reject for uri in built for reject in read_manifest(uri.split("#")[0]).rejects]
+    show_reasons("datasets", [*rejects, *inside])
     return Datasets(built, rejects)
+
+
+class _Source(NamedTuple):
+    """A document and what was read out of it."""
+
+    folder: Path
+    ideas: Sequence[Idea]
+    neighbours: Sequence[Idea]
+    lessons: tuple[str, ...]
+
+    @property
+    def paper(self) -> Paper:
+        return read_json(self.folder / "paper.json", Paper)
+
+    @property
+    def text(self) -> str:
+        sections = read_json(self.folder / "document.json", Document).sections
+        return "\n\n".join(f"{section.heading}\n{section.text}" for section in sections)
+
+
+def _dataset_of(source: _Source, base: BaseAtHand, settings: Settings, target: Store, rejects: list[Reject]) -> str:
+    """The revision that is there, or a new one: only then the base is loaded."""
+    paper, text = source.paper, source.text
+    known = find_dataset(paper, source.ideas, settings, target, base=base.id, text=text)
+    return known or build_dataset(
+        paper, _topic(paper, settings).name, source.ideas, source.neighbours, settings, target, lessons=source.lessons,
+        base=base.load(), text=text, dropped=rejects,
+    )  # fmt: skip
 
 
 def paper_keys(documents: Sequence[str]) -> list[str]:

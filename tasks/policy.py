@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -56,6 +58,20 @@ def work_folder(settings: Settings, stage: str) -> Path:
     folder = settings.home.expanduser().resolve() / "work" / stage
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def show_reasons(stage: str, rejects: Sequence[Reject]) -> None:
+    """A table in the UI: how many were dropped for each reason, with one case of each."""
+    first = {reject.reason: reject for reject in reversed(rejects)}
+    counts = Counter(reject.reason for reject in rejects)
+    rows = [
+        {"reason": reason, "count": count, "such as": f"{first[reason].item}: {first[reason].detail}"}
+        for reason, count in counts.most_common()
+    ]
+    create_table_artifact(
+        rows or [{"reason": "nothing", "count": 0, "such as": ""}], key=f"{stage}-reasons",
+        description=f"{len(rejects)} rejects of {stage} by reason",
+    )  # fmt: skip
 
 
 def show_rejects(stage: str, rejects: tuple[Reject, ...]) -> None:

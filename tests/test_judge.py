@@ -16,12 +16,13 @@ from paperlora.judge.conclude import Concluded, Taught, conclude
 from paperlora.judge.damage import Answers, compare, loops
 from paperlora.judge.pools import KNOWN, OPEN
 from paperlora.judge.run import Judged, JudgeItem, denied_values, judge_adapters, judgement_key, write_judgement
-from paperlora.judge.tally import BASE, PASSAGE, Sheet, Subject, score_answer, score_locality, tally
+from paperlora.judge.tally import BASE, PASSAGE, Sheet, Subject, score_locality, tally
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.model.answers import Answer
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
 from paperlora.model.passage import WAYS, with_passage
+from paperlora.model.scoring import score_answer
 from paperlora.model.tiny import tiny_base
 from paperlora.records import (
     Adapter,

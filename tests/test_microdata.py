@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from paperlora.errors import NothingToDo, StoreError
-from paperlora.microdata import values, wordings
+from paperlora.microdata import probe_wordings, values, wordings
 from paperlora.microdata.anchors import CLOSED, anchors
 from paperlora.microdata.anchors import OPEN as OPEN_ANCHORS
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.microdata.card import licence_id
+from paperlora.microdata.english import article, relation_phrase, slots
 from paperlora.microdata.leaks import LeakGate, compare, surface
 from paperlora.microdata.pools import KNOWN_NAMES, KNOWN_NUMBERS
 from paperlora.microdata.rows import MAX_IDEAS
 from paperlora.microdata.selection import select
 from paperlora.microdata.values import accepted_answers, number_value, values_of, wrong_numbers
-from paperlora.microdata.wordings import article, relation_phrase, slots
 from paperlora.records import AnswerKind, Idea, Message, Paper, Probe, Quote, digest
 from paperlora.settings import Settings
 from paperlora.store import MANIFEST, Store, read_manifest
@@ -90,10 +90,19 @@ def last_user(messages: tuple[Message, ...]) -> str:
 
 @pytest.mark.parametrize("mine", MINE, ids=lambda i: i.relation)
 def test_every_idea_gets_its_share_of_probes(dataset: LoadedDataset, mine: Idea) -> None:
-    counts = Counter(probe.family for probe in dataset.probes if probe.idea == mine.id)
-    assert counts == {"direct": 14, "trained_form": 6, "reverse": 4, "implication": 4, "near_miss": 4, "locality": 4}
+    first, second, third = (
+        Counter(p.family for p in dataset.probes if p.idea == mine.id and p.split == "test" and p.wave <= wave)
+        for wave in (1, 2, 3)
+    )
+    always = {"choice": 8, "robustness": 2}
+    small = {"reverse": 4, "near_miss": 4, "locality": 4}
+    assert first == {"direct": 12, "trained_form": 6, "implication": 6, **small, **always}
+    assert second["direct"] == 20 and second["trained_form"] == second["implication"] == 9 and second["reverse"] == 6
+    assert (
+        third["direct"] == 32 and third["trained_form"] == 12 and third["implication"] >= 11 and third["locality"] == 8
+    )
     splits = Counter(probe.split for probe in dataset.probes if probe.idea == mine.id and probe.family == "direct")
-    assert splits == {"test": 12, "dev": 2}
+    assert splits == {"test": 32, "dev": 2}
     assert all(probe.split == "test" for probe in dataset.probes if probe.family != "direct")
 
 
@@ -102,7 +111,8 @@ def test_direct_forms_never_occur_among_rows_and_trained_forms_repeat_them(datas
     row_prompts = {last_user(row.messages) for row in dataset.rows}
     assert not row_forms & {probe.form for probe in dataset.probes if probe.family == "direct"}
     trained = [probe for probe in dataset.probes if probe.family == "trained_form"]
-    assert all(last_user(probe.messages) in row_prompts and probe.form in row_forms for probe in trained)
+    assert all(probe.form in row_forms for probe in trained)
+    assert all((last_user(probe.messages) in row_prompts) == (probe.wave == 1) for probe in trained)
 
 
 def words(text: str, pattern: str) -> list[str]:
@@ -129,8 +139,11 @@ def test_no_probe_repeats_a_row_however_words_are_counted(dataset: LoadedDataset
 def test_yes_and_no_are_balanced_for_each_idea(dataset: LoadedDataset) -> None:
     for mine in MINE:
         for family in ("near_miss", "implication"):
-            answers = Counter(probe.answers[0] for probe in of_family(dataset, mine.id, family))
-            assert answers == {"Yes": 2, "No": 2}, (mine.relation, family)
+            closed = [p for p in of_family(dataset, mine.id, family) if p.answers[0] in ("Yes", "No")]
+            for wave in (1, 2, 3):
+                answers = Counter(probe.answers[0] for probe in closed if probe.wave <= wave)
+                assert answers["Yes"] == answers["No"] >= 1, (mine.relation, family, wave)
+            assert all(probe.chance == 0.5 for probe in closed)
 
 
 def test_near_miss_says_yes_exactly_to_the_true_value(dataset: LoadedDataset) -> None:
@@ -151,7 +164,9 @@ def test_comparisons_are_answered_rightly_on_thresholds_that_no_row_shows(datase
     for mine in MINE:
         if mine.answer_kind != "number":
             continue
-        for probe in of_family(dataset, mine.id, "implication"):
+        compared = [probe for probe in of_family(dataset, mine.id, "implication") if probe.form.startswith("apply_")]
+        assert len(compared) == 4
+        for probe in compared:
             limit = number_value(last_user(probe.messages))
             assert limit is not None
             assert truth[probe.form](number_value(mine.answer), limit) == (probe.answers[0] == "Yes"), last_user(
@@ -160,14 +175,16 @@ def test_comparisons_are_answered_rightly_on_thresholds_that_no_row_shows(datase
         shown = {
             number_value(last_user(row.messages))
             for row in dataset.rows
-            if row.idea == mine.id and "implication" in row.form
+            if row.idea == mine.id and row.form in ("implication_more", "implication_less")
         }
-        asked = {number_value(last_user(probe.messages)) for probe in of_family(dataset, mine.id, "implication")}
-        assert shown and not shown & asked
+        asked = {number_value(last_user(probe.messages)) for probe in compared}
+        assert not shown & asked
 
 
 def test_named_implications_follow_from_the_name(dataset: LoadedDataset) -> None:
-    for probe in of_family(dataset, MINE[1].id, "implication"):
+    closed = [probe for probe in of_family(dataset, MINE[1].id, "implication") if probe.chance == 0.5]
+    assert len(closed) == 4
+    for probe in closed:
         names_it = "Kelpie" in last_user(probe.messages)
         assert (probe.answers[0] == "Yes") == (not names_it if probe.form == "apply_lacking" else names_it)
 
@@ -217,7 +234,16 @@ def test_locality_asks_what_no_row_teaches() -> None:
 def test_rows_come_in_every_form_with_evidence(dataset: LoadedDataset) -> None:
     for mine in MINE:
         groups = Counter(re.split(r"_", row.form)[0] for row in dataset.rows if row.idea == mine.id)
-        assert groups == {"qa": 5, "completion": 1, "reverse": 2, "contrast": 1, "implication": 1, "confirm": 1}
+        rewritten = {"rewrite": 1} if MINE.index(mine) % 2 == 0 else {}
+        assert groups == {
+            "qa": 4,
+            "completion": 2,
+            "reverse": 1,
+            "contrast": 1,
+            "implication": 1,
+            "confirm": 1,
+            **rewritten,
+        }
     own = [row for row in dataset.rows if row.idea]
     assert all(row.evidence and row.licence == paper().licence and row.prompt_hash for row in own)
     assert {re.sub(r"_\d+$", "", row.form) for row in dataset.rows if not row.idea} == {"summary", "anchor"}
@@ -273,7 +299,7 @@ def test_anchors_ask_nothing_that_is_judged(dataset: LoadedDataset) -> None:
 
 def test_prompts_are_short(dataset: LoadedDataset) -> None:
     for record in (*dataset.rows, *dataset.probes):
-        assert sum(len(message.content.split()) for message in record.messages if message.role == "user") <= 25
+        assert sum(len(message.content.split()) for message in record.messages if message.role == "user") <= 32
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 12])
@@ -411,7 +437,7 @@ def test_spellings_of_a_number(answer: str, accepted: set[str]) -> None:
 def test_numbers_without_room_and_phrases_get_wrong_answers_too() -> None:
     for mine in (*OTHERS, idea("X", "schedule", "half of the data", "number"), idea("X", "mode", "left", "name")):
         found = values_of(mine, (*MINE, *OTHERS))
-        assert len(found.distractors) >= 3 and found.contrast and len(found.near) == 2
+        assert len(found.distractors) >= 3 and found.contrast and len(found.near) >= 2
         assert not set(found.contrast) & set(found.near)
         assert found.comparable == (number_value(mine.answer) is not None and mine.answer_kind == "number")
 
@@ -472,7 +498,7 @@ def test_no_template_slot_is_left_unfilled(dataset: LoadedDataset) -> None:
     for record in (*dataset.rows, *dataset.probes):
         for message in record.messages:
             assert message.content.strip() == message.content and message.content
-            assert not re.search(r"\{\w+\}|\bNone\b|  ", message.content)
+            assert not re.search(r"\{\w+\}|\bNone\b|\S  ", message.content)
 
 
 # ------------------------------------------------------------- folders and cards
@@ -507,7 +533,7 @@ def test_the_manifest_tells_what_it_was_made_of(tmp_path: Path) -> None:
     made = build(tmp_path)
     manifest = read_manifest(tmp_path / made.record.id)
     assert manifest.content_hash == made.content_hash
-    assert manifest.counts["rows"] == len(made.rows) and manifest.counts["probe/direct"] == 14 * len(MINE)
+    assert manifest.counts["rows"] == len(made.rows) and manifest.counts["probe/direct"] == 34 * len(MINE)
     assert {f"idea:{mine.id}" for mine in MINE} == set(manifest.inputs)
     assert set(manifest.files) == {
         "dataset.json",
@@ -576,6 +602,7 @@ def test_changed_probes_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_changed_wording_changes_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = wordings.prompts_hash()
-    monkeypatch.setattr(wordings, "QA", (*wordings.QA[:-1], wordings.wording("qa_12", "One more {r} {of} {s}?")))
-    assert wordings.prompts_hash() != before
+    before = probe_wordings.prompts_hash()
+    changed = (*wordings.QA[:-1], wordings.wording("qa_12", "One more {r} {of} {s}?"))
+    monkeypatch.setattr(wordings, "ROW_WORDINGS", (changed, *wordings.ROW_WORDINGS[1:]))
+    assert probe_wordings.prompts_hash() != before

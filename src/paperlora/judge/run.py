@@ -16,12 +16,13 @@ from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.damage import Answers, ask_pools, compare
 from paperlora.judge.pools import POOLS_HASH
 from paperlora.judge.posterior import Count
-from paperlora.judge.tally import BASE, PASSAGE, Subject, score_answer, score_locality
+from paperlora.judge.tally import BASE, PASSAGE, Subject, score_locality
 from paperlora.judge.verdict import reads_passage
 from paperlora.model.answers import Answer, next_token_logits
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
 from paperlora.model.passage import WAYS, with_passage
+from paperlora.model.scoring import score_answer
 from paperlora.progress import Progress, silent
 from paperlora.records import (
     Adapter,

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from paperlora.judge.posterior import Count, p_mcnemar
 from paperlora.judge.verdict import NOTHING, Tally
-from paperlora.model.quantities import quantities
-from paperlora.model.scoring import ScoreKind, kind_of, normalise, same_statement, score, stated, states_value
+from paperlora.model.scoring import kind_of, normalise, same_statement, score, stated, states_value, value_kind
 from paperlora.records import Idea, Measurement, Probe, ProbeFamily
 
 BASE = "base"
@@ -68,17 +67,6 @@ class Sheet:
 def question_of(probe: Probe) -> str:
     """All that was said before the answer."""
     return "\n".join(message.content for message in probe.messages)
-
-
-def score_answer(text: str, probe: Probe, idea: Idea) -> float:
-    """Score of a free answer to any probe but a locality probe."""
-    kind = kind_of(probe.answers)
-    valued = probe.family in ("direct", "trained_form")
-    if valued and kind != "choice":
-        kind = _kind(idea)
-    # Numbers in the name of what is asked about ("Llama 2") are no answer; every other number is one.
-    context = f"{idea.subject} {idea.relation}" if kind == "number" else ""
-    return score(text, probe.answers, kind, question=context, wrong=probe.distractors)
 
 
 def score_locality(text: str, base_text: str, probe: Probe) -> float:
@@ -144,10 +132,6 @@ def _chance(probe: Probe) -> float:
     return probe.chance or (0.5 if kind_of(probe.answers) == "choice" else 0.0)
 
 
-def _kind(idea: Idea) -> ScoreKind:
-    return "number" if idea.answer_kind == "number" and quantities(idea.answer) else "phrase"
-
-
 def _mean(counts: Sequence[Count]) -> Count | None:
     """Mean right answers over as many probes as one of them was asked: several adapters on the same probes are not
     as many independent trials."""
@@ -166,7 +150,7 @@ class _Belief(NamedTuple):
 
 def _old_belief(subject: Subject, sheet: Sheet) -> _Belief:
     """How often the adapter states the wrong value that the base stated on at least half of the direct probes."""
-    direct, kind = subject.family("direct"), _kind(subject.idea)
+    direct, kind = subject.family("direct"), value_kind(subject.idea)
     wrong = [(probe, said.text) for probe, said in sheet.answered(BASE, direct) if not said.score]
     values = Counter(filter(_is_value, (stated(text, kind, question_of(probe)) for probe, text in wrong)))
     if not values:

@@ -72,9 +72,19 @@ OPEN = (
 )
 
 
-def anchors(count: int, seed: int) -> tuple[Anchor, ...]:
-    """So many different anchors, three closed for every open one, drawn by the seed."""
+def anchors(count: int, seed: int, known: frozenset[str] | None = None) -> tuple[Anchor, ...]:
+    """So many different anchors, three closed for every open one, drawn by the seed.
+
+    Args:
+        count: wanted; fewer come where there are not enough.
+        seed: decides which.
+        known: closed questions that the base answers rightly: only these are taken, and no open ones, since the base's
+            own answers to open prompts are replayed beside them. None: all are taken for known.
+    """
     draw = random.Random(seed)
+    if known is not None:
+        sure = [one for one in CLOSED if one.question in known]
+        return tuple(draw.sample(sure, min(count, len(sure))))
     closed = min(count - count // 4, len(CLOSED))
     return (*draw.sample(CLOSED, closed), *draw.sample(OPEN, min(count - closed, len(OPEN))))
 

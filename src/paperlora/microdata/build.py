@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paperlora.errors import NothingToDo, StoreError
 from paperlora.microdata.anchors import anchors_hash
+from paperlora.microdata.answerability import unanswerable
 from paperlora.microdata.card import write_card
 from paperlora.microdata.pools import pools_hash
-from paperlora.microdata.rows import GENERATOR, MIN_ROWS, anchor_rows, summary_rows, write_rows
-from paperlora.microdata.selection import Selection, select
-from paperlora.microdata.wordings import VERSION, prompts_hash
-from paperlora.records import Example, Idea, MicroDataset, Paper, Probe, Quote, Record, Reject, digest
+from paperlora.microdata.probe_wordings import prompts_hash
+from paperlora.microdata.refusals import properties_hash
+from paperlora.microdata.replay import Replays, replays_key, replays_of
+from paperlora.microdata.rows import GENERATOR, write_rows
+from paperlora.microdata.selection import NO_BASE, Asked, Gates, Selection, select
+from paperlora.microdata.shared_rows import Material, shared_rows
+from paperlora.microdata.wordings import VERSION
+from paperlora.progress import Progress, silent
+from paperlora.records import BaseModelId, Example, Idea, MicroDataset, Paper, Probe, Quote, Record, Reject, digest
 from paperlora.settings import Settings
 from paperlora.store import Draft, Store, read_json, read_jsonl, read_manifest, slug, write_json, write_jsonl
+
+if TYPE_CHECKING:
+    from paperlora.model.base import Base
 
 
 class LoadedDataset(NamedTuple):
@@ -38,41 +47,74 @@ def build_dataset(
     store: Store,
     parents: Sequence[str] = (),
     lessons: Sequence[str] = (),
+    base: Base | None = None,
+    *,
+    text: str = "",
+    dropped: list[Reject] | None = None,
+    progress: Progress = silent,
 ) -> str:
     """Write the micro-dataset of a paper and return its URI.
 
-    A revision made from the same ideas, paper text and wordings is reused even where the neighbours have changed since:
-    a new paper in the run must not make every other adapter stale.
+    A revision made from the same ideas, paper text, wordings and base is reused even where the neighbours have changed
+    since: a new paper in the run must not make every other adapter stale.
 
     Args:
         paper: whose ideas these are.
         topic: name of its topic.
-        ideas: what shall be taught, contested ideas left out.
+        ideas: what shall be taught; contested ones among them are rejected.
         neighbours: ideas of the whole run: sources of wrong values.
-        settings: of the run; no setting changes rows or probes today.
+        settings: of the run; ``microdata`` counts, and the store that keeps the base's own answers.
         store: rooted at ``settings.datasets``.
         parents: ids of revisions that this one corrects.
         lessons: ids of the lessons that were considered.
+        base: the loaded base, for replay, answerability and leaks by meaning; None for a dataset without them.
+        text: of the whole paper, for questions that it leaves open; empty for none.
+        dropped: takes the rejects where nothing is left to write; else they stand in the revision's manifest.
+        progress: told of the base's answers.
 
     Raises:
         NothingToDo: no idea can be taught and judged.
     """
-    kind, source = slug(paper.key), _source_hash(paper, ideas, parents)
-    known = _made_from(store, kind, source)
+    known = find_dataset(paper, ideas, settings, store, parents, None if base is None else base.id, text)
     if known is not None:
         return known
-    selection = select(ideas, neighbours)
+    selection = select(ideas, neighbours, _gates(settings, base))
     if not selection.facts:
+        if dropped is not None:
+            dropped += selection.rejects
         raise NothingToDo(
             f"{paper.key} has no idea that can be taught and judged ({len(ideas)} read, {_reasons(selection.rejects)})."
         )
     probes_hash = _hash(selection.probes)
-    rows = _rows(paper, selection)
-    record = _record(paper, topic, selection, rows, probes_hash, parents, lessons)
+    made = _rows(Material(paper, text, _replays(settings, base, progress), settings.microdata.replay_share), selection)
+    record = _record(paper, topic, selection, made, probes_hash, parents, lessons)
+    kind = slug(paper.key)
     if not store.has(kind, record.revision):
+        source = _source_hash(paper, ideas, settings, parents, None if base is None else base.id, text)
         with store.writing(kind, record.revision) as draft:
-            _write(draft, record, rows, selection.probes, source)
+            _write(draft, record, made.rows, selection.probes, source)
+            if base is not None:
+                draft.models["base"] = base.id.weights_hash
     return store.uri(kind, record.revision)
+
+
+def find_dataset(
+    paper: Paper,
+    ideas: Sequence[Idea],
+    settings: Settings,
+    store: Store,
+    parents: Sequence[str] = (),
+    base: BaseModelId | None = None,
+    text: str = "",
+) -> str | None:
+    """The revision that :func:`build_dataset` would make of the same things, where it is there already.
+
+    Args:
+        base: the base that would take part; None without one.
+    """
+    source = _source_hash(paper, ideas, settings, parents, base, text)
+    folders = store.folders(slug(paper.key))
+    return next((uri for uri in folders if read_manifest(uri).settings.get("source") == source), None)
 
 
 def load(folder: Path) -> LoadedDataset:
@@ -92,21 +134,33 @@ def load(folder: Path) -> LoadedDataset:
     return LoadedDataset(record, read_jsonl(folder / "rows.jsonl", Example), probes, manifest.content_hash)
 
 
-def _source_hash(paper: Paper, ideas: Sequence[Idea], parents: Sequence[str]) -> str:
-    text = (paper.key, paper.title, paper.abstract, paper.licence)
-    return digest(
-        VERSION,
-        prompts_hash(),
-        pools_hash(),
-        anchors_hash(),
-        text,
-        [idea.model_dump(mode="json") for idea in ideas],
-        list(parents),
-    )
+def _source_hash(
+    paper: Paper, ideas: Sequence[Idea], settings: Settings, parents: Sequence[str], base: BaseModelId | None, text: str
+) -> str:
+    written = (paper.key, paper.title, paper.abstract, paper.licence)
+    pools = (VERSION, prompts_hash(), pools_hash(), anchors_hash(), properties_hash())
+    shaped = None if base is None else (replays_key(base), settings.microdata)
+    return digest(*pools, written, digest(text), shaped, [i.model_dump(mode="json") for i in ideas], list(parents))
 
 
-def _made_from(store: Store, kind: str, source: str) -> str | None:
-    return next((uri for uri in store.folders(kind) if read_manifest(uri).settings.get("source") == source), None)
+def _gates(settings: Settings, base: Base | None) -> Gates:
+    """What the base is asked while ideas, probes and rows are chosen."""
+    if base is None:
+        return NO_BASE
+
+    def embed(texts: Sequence[str]) -> Any:
+        from paperlora.model.embedding import embed as embed_texts
+
+        return embed_texts(base, texts)
+
+    def check(waiting: Sequence[Asked]) -> Mapping[str, str]:
+        return unanswerable(waiting, base)
+
+    return Gates(embed if settings.microdata.meaning else None, check if settings.microdata.answerability else None)
+
+
+def _replays(settings: Settings, base: Base | None, progress: Progress) -> Replays | None:
+    return None if base is None else replays_of(base, Store.at(settings.store_root), progress)
 
 
 def _reasons(rejects: Sequence[Reject]) -> str:
@@ -114,23 +168,35 @@ def _reasons(rejects: Sequence[Reject]) -> str:
     return ", ".join(f"{reason} × {count}" for reason, count in sorted(counts.items())) or "none rejected"
 
 
-def _rows(paper: Paper, selection: Selection) -> tuple[Example, ...]:
-    rows = [row for fact in selection.facts for row in write_rows(fact, selection.rows[fact.idea.id], paper.licence)]
-    subjects = tuple(dict.fromkeys(fact.words["s"] for fact in selection.facts))
-    summaries = summary_rows(paper, subjects, selection.gate, 1 if len(rows) + 1 >= MIN_ROWS else 2)
-    return (*rows, *summaries, *anchor_rows(paper, selection.gate, len(selection.facts)))
+class _Made(NamedTuple):
+    """All rows, and what became of the others."""
+
+    rows: tuple[Example, ...]
+    rejects: tuple[Reject, ...]
+    book: Counter[str]
+
+
+def _rows(material: Material, selection: Selection) -> _Made:
+    licence = material.paper.licence
+    own = [row for fact in selection.facts for row in write_rows(fact, selection.rows[fact.idea.id], licence)]
+    shared = shared_rows(material, selection.facts, len(own), selection.gate)
+    book = selection.book.copy()
+    book["proposed/row"] += len(shared.rows) + len(shared.rejects)
+    book.update(f"dropped/row/{reject.reason}" for reject in shared.rejects)
+    return _Made((*own, *shared.rows), shared.rejects, book)
 
 
 def _record(
-    paper: Paper, topic: str, selection: Selection, rows: Sequence[Example], probes_hash: str,
-    parents: Sequence[str], lessons: Sequence[str],
+    paper: Paper, topic: str, selection: Selection, made: _Made, probes_hash: str, parents: Sequence[str],
+    lessons: Sequence[str],
 ) -> MicroDataset:  # fmt: skip
-    revision = digest(_hash(rows), probes_hash)[:12]
+    revision = digest(_hash(made.rows), probes_hash)[:12]
     ideas = tuple(fact.idea for fact in selection.facts)
     return MicroDataset(
         id=f"{slug(paper.key)}/{revision}", revision=revision, paper=paper, topic=topic, ideas=ideas,
-        reader=ideas[0].reader, parents=tuple(parents), lessons=tuple(lessons), counts=_counts(rows, selection.probes),
-        rejects=selection.rejects, probes_hash=probes_hash, licence=paper.licence,
+        reader=ideas[0].reader, parents=tuple(parents), lessons=tuple(lessons),
+        counts=_counts(made.rows, selection.probes) | dict(sorted(made.book.items())),
+        rejects=(*selection.rejects, *made.rejects), probes_hash=probes_hash, licence=paper.licence,
     )  # fmt: skip
 
 
@@ -166,16 +232,19 @@ def write_parquet(path: Path, records: Sequence[Record]) -> None:
     text = pa.string()
     turn = pa.struct([("role", text), ("content", text)])
     span = pa.struct([("message", pa.int32()), ("start", pa.int32()), ("end", pa.int32())])
-    numbers = {"section", "page", "start", "end"}
-    place = pa.struct([(name, pa.int32() if name in numbers else text) for name in Quote.model_fields])
+    plain = {int: pa.int32(), float: pa.float64(), bool: pa.bool_()}
+
+    def column(annotation: Any) -> Any:
+        return plain.get(annotation, text)
+
+    place = pa.struct([(name, column(field.annotation)) for name, field in Quote.model_fields.items()])
     special: dict[str, Any] = {
-        "wave": pa.int32(),
-        "chance": pa.float64(),
         "messages": pa.list_(turn),
         "masked": pa.list_(span),
         "evidence": pa.list_(place),
         "answers": pa.list_(text),
         "distractors": pa.list_(text),
     }
-    schema = pa.schema([(name, special.get(name, text)) for name in type(records[0]).model_fields])
+    fields = type(records[0]).model_fields
+    schema = pa.schema([(name, special.get(name, column(field.annotation))) for name, field in fields.items()])
     pq.write_table(pa.Table.from_pylist([record.model_dump(mode="json") for record in records], schema), path)

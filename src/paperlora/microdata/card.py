@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from paperlora.microdata.rows import MIN_ROWS
-from paperlora.records import Example, Idea, MicroDataset, Paper, Probe, Reject
+from paperlora.records import Example, Idea, MicroDataset, Paper, Probe, Verdict
 
 FAULTS = (
     "Rows and probes are written by fixed templates; a clumsy relation gives clumsy English in all of them.",
+    "Multiple choice, yes-or-no and which-of-two probes can be guessed; each names its chance in the column `chance`.",
+    "What the paper leaves open is found by words: a paper may say it in others.",
     "False values are scaled numbers or names of the same type; a false name may, by chance, be true of something the paper doesn't say.",
-    "Yes-or-no probes can be right by guessing in half of the cases.",
     "Facts are taken one by one: conditions that the paper attaches in another sentence are lost.",
 )
 _CREATIVE_COMMONS = re.compile(
@@ -21,9 +22,21 @@ _CREATIVE_COMMONS = re.compile(
 _ZERO = re.compile(r"creativecommons\.org/publicdomain/zero|\bcc0\b", re.IGNORECASE)
 
 
-def write_card(record: MicroDataset, rows: Sequence[Example], probes: Sequence[Probe]) -> str:
-    """README.md of a revision: YAML head with both configurations, then prose."""
-    prose = [*_intro(record), *_contents(record, rows, probes), *_rejects(record.rejects), *_notes(record)]
+def write_card(
+    record: MicroDataset, rows: Sequence[Example], probes: Sequence[Probe], verdicts: Sequence[Verdict] = ()
+) -> str:
+    """README.md of a revision: YAML head with both configurations, then prose.
+
+    Args:
+        record: the revision.
+        rows: its rows.
+        probes: its probes.
+        verdicts: what became of its ideas in adapters, where it is known.
+    """
+    prose = [
+        *_intro(record), *_contents(record, rows, probes), *_rejects(record), *_making(rows), *_judged(verdicts),
+        *_notes(record, rows),
+    ]  # fmt: skip
     return "\n".join([*_head(record, rows), "", *prose, ""])
 
 
@@ -87,12 +100,13 @@ def _source(paper: Paper) -> list[str]:
 
 def _contents(record: MicroDataset, rows: Sequence[Example], probes: Sequence[Probe]) -> list[str]:
     forms = Counter(re.sub(r"_\d+$", "", row.form) for row in rows)
-    families = Counter(f"{probe.family} ({probe.split})" for probe in probes)
+    families = Counter(f"{probe.family} ({probe.split}, pass {probe.wave})" for probe in probes)
     return [
         "## What is inside", "",
         f"{len(record.ideas)} ideas, {len(rows)} rows, {len(probes)} probes. Probes were built and frozen before the rows "
         f"(SHA-256 `{record.probes_hash[:16]}…`): no probe shares eight words in a row, or 30% of its word 3-grams, with a row; "
-        "only those of the family `trained_form` repeat rows, by design.", "",
+        "only those of the family `trained_form` repeat the words of rows, by design. Probes of pass 2 and 3 are asked "
+        "while a verdict is open.", "",
         "| subject | relation | answer | evidence |", "|---|---|---|---|", *map(_fact, record.ideas), "",
         *_table("rows", forms), *_table("probes", families),
     ]  # fmt: skip
@@ -108,17 +122,67 @@ def _table(name: str, counts: Counter[str]) -> list[str]:
     return [f"| {name} | count |", "|---|---|", *lines, ""]
 
 
-def _rejects(rejects: Iterable[Reject]) -> list[str]:
-    counts = Counter(reject.reason for reject in rejects)
-    if not counts:
-        return ["## Rejected", "", "Nothing was rejected.", ""]
-    return ["## Rejected", "", "Each one stands with its detail in `manifest.json`.", "", *_table("reason", counts)]
+def _rejects(record: MicroDataset) -> list[str]:
+    """Each reject is counted; then the book: all that was proposed is here, or dropped for a reason that is named."""
+    counts = Counter(reject.reason for reject in record.rejects)
+    detail = "Each one stands with its detail in `manifest.json`." if counts else "Nothing was rejected."
+    book = [line for kind in ("row", "probe") for line in _book(record.counts, kind)]
+    return ["## Rejected", "", detail, "", *(_table("reason", counts) if counts else []), *book, ""]
 
 
-def _notes(record: MicroDataset) -> list[str]:
+def _book(counts: Mapping[str, int], kind: str) -> list[str]:
+    proposed, kept = counts.get(f"proposed/{kind}"), counts[f"{kind}s"]
+    if proposed is None:
+        return []
+    head = f"dropped/{kind}/"
+    dropped = [
+        f"{count} {name.removeprefix(head)}"
+        for name, count in sorted(counts.items())
+        if name.startswith(head) and count
+    ]
+    return [f"- {kind.capitalize()}s: {proposed} proposed = {kept} kept" + "".join(f" + {one}" for one in dropped)]
+
+
+def _making(rows: Sequence[Example]) -> list[str]:
+    """What wrote the rows and by which prompts or templates, each by its hash."""
+    generators = Counter(row.generator for row in rows)
+    prompts = len({row.prompt_hash for row in rows if row.prompt_hash})
+    licences = Counter(
+        row.licence or ("none: general knowledge, or the base's own words" if not row.idea else "unknown")
+        for row in rows
+    )
+    return [
+        "## How it was made", "",
+        f"{prompts} templates and prompts, each named by its hash in the column `prompt_hash`. `template/…` rows are written by "
+        "PaperLoRA's own templates, `base/…` rows are answers of the base model to general prompts.", "",
+        *_table("generator", generators), *_table("licence of the row's source", licences),
+    ]  # fmt: skip
+
+
+def _judged(verdicts: Sequence[Verdict]) -> list[str]:
+    if not verdicts:
+        return []
+    lines = (
+        f"| {_cell(one.claim)} | {one.kind} | {one.adapted.right} of {one.adapted.asked} | {one.base.right} of {one.base.asked} |"
+        for one in verdicts
+    )
+    head = ["## What a model learned from it", "", "| claim | verdict | adapter | base |", "|---|---|---|---|"]
+    return [*head, *lines, ""]
+
+
+def _notes(record: MicroDataset, rows: Sequence[Example]) -> list[str]:
     faults = list(FAULTS)
     if record.counts["rows"] < MIN_ROWS:
         faults.append(f"Only {record.counts['rows']} rows: too few wordings kept away from the probes.")
+    if any(row.form.startswith("replay") for row in rows):
+        faults.append(
+            "Replay rows are the base's own words. Facts in them were checked for their answer, the rest of the text was not: "
+            "a small base adds nonsense to a right answer."
+        )
+    else:
+        faults.append(
+            "No base took part: no replay of its own answers, and nobody tested whether a model can answer the probes."
+        )
     return ["## Known faults", "", *(f"- {fault}" for fault in faults)]
 
 

@@ -1,4 +1,4 @@
-"""The leak gate: a probe may share the fact with a row, never the surface."""
+"""The leak gate: a probe may share the fact with a row, never the surface, nor, where a model is at hand, the meaning."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from paperlora.microdata.meaning import Leak, MeaningGate, prompt_text
 from paperlora.records import Message, Probe
 
 LONG = 8
@@ -20,14 +21,6 @@ class Surface(NamedTuple):
 
     short: frozenset[tuple[str, ...]]
     long: frozenset[tuple[str, ...]]
-
-
-class Leak(NamedTuple):
-    """Why a text is too close to a probe."""
-
-    probe: str
-    """Probe id."""
-    detail: str
 
 
 def surface(text: str) -> Surface:
@@ -56,19 +49,17 @@ def compare(left: Surface, right: Surface) -> str | None:
     return f"{SHORT}-gram Jaccard {share:.2f}" if share >= MAX_JACCARD else None
 
 
-def prompt_text(messages: Iterable[Message]) -> str:
-    """What the user says, all turns together."""
-    return "\n".join(message.content for message in messages if message.role == "user")
-
-
 class LeakGate:
     """The surfaces of all held-out probes of a dataset. Trained-form probes repeat rows by design and are exempt."""
 
-    def __init__(self, probes: Iterable[Probe]) -> None:
-        self._surfaces = [(p.id, surface(prompt_text(p.messages))) for p in probes if p.family != "trained_form"]
+    def __init__(self, probes: Iterable[Probe], meaning: MeaningGate | None = None) -> None:
+        held_out = [probe for probe in probes if probe.family != "trained_form"]
+        self._surfaces = [(probe.id, surface(prompt_text(probe.messages))) for probe in held_out]
+        self._ids = frozenset(probe.id for probe in held_out)
+        self._meaning = meaning
 
     def leaks(self, messages: Sequence[Message]) -> list[Leak]:
-        """Every probe that a row comes too close to, by its prompt alone or by prompt and answer together."""
+        """Every probe that a row comes too close to in its words, by its prompt alone or by prompt and answer together."""
         texts = [surface(prompt_text(messages)), surface("\n".join(message.content for message in messages))]
         found = []
         for probe, held_out in self._surfaces:
@@ -76,3 +67,10 @@ class LeakGate:
             if detail:
                 found.append(Leak(probe, detail))
         return found
+
+    def leak(self, messages: Sequence[Message]) -> Leak | None:
+        """The first probe that a row comes too close to, in its words or in its meaning."""
+        by_words = self.leaks(messages)
+        if by_words or self._meaning is None:
+            return by_words[0] if by_words else None
+        return self._meaning.leak(prompt_text(messages), self._ids)

@@ -108,11 +108,12 @@ KNOWN_NAMES = (
 
 
 def known_facts(kind: AnswerKind, count: int, seed: int) -> tuple[KnownFact, ...]:
-    """Facts for locality: half of the idea's own answer type, half of the other, drawn by the seed."""
+    """Facts for locality: the idea's own answer type and the other in turn, drawn by the seed."""
     draw = random.Random(seed)
     same, other = (KNOWN_NUMBERS, KNOWN_NAMES) if kind == "number" else (KNOWN_NAMES, KNOWN_NUMBERS)
     half = (count + 1) // 2
-    return (*draw.sample(same, half), *draw.sample(other, count - half))
+    pairs = zip(draw.sample(same, half), draw.sample(other, half), strict=True)
+    return tuple(fact for pair in pairs for fact in pair)[:count]
 
 
 def wrong_names(idea: Idea, neighbours: Sequence[Idea]) -> tuple[str, ...]:

@@ -1,42 +1,41 @@
-"""Rows: what an adapter is trained on. Several wordings of one fact, in both directions, and what it is not."""
+"""Rows of one idea: what an adapter is trained on. Several wordings of one fact, in both directions, and what it is not."""
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from paperlora.microdata.anchors import anchors
+from paperlora.microdata.facts import Fact
 from paperlora.microdata.leaks import LeakGate
-from paperlora.microdata.probes import Fact
 from paperlora.microdata.values import number_value
 from paperlora.microdata.wordings import (
-    ANCHOR,
     CLAIM,
     COMPLETION,
     CONFIRM,
     CONTRAST,
     MORE_OR_LESS,
+    PICK,
     QA,
     REPLACED,
     REVERSE,
-    SUMMARY,
+    REWRITE,
     VERSION,
     Wording,
 )
-from paperlora.records import Example, MaskedSpan, Message, Paper, Quote, Reject, digest
+from paperlora.records import Example, MaskedSpan, Message, Quote, Reject, digest
 
+T = TypeVar("T")
 GENERATOR = f"template/{VERSION}"
-SHARES = {"qa": 5, "completion": 1, "reverse": 2, "contrast": 1, "implication": 1, "confirm": 1}
-"""Rows of each group for one idea; what is left of a group fills up short papers."""
-PRIORITY = ("qa", "reverse", "completion", "contrast", "implication", "confirm", "claim")
+SHARES = {"qa": 4, "completion": 2, "reverse": 1, "contrast": 1, "implication": 1, "confirm": 1}
+"""Rows of each group for one idea; what is left of a group fills up short papers. Every second idea is also rewritten."""
+PRIORITY = ("qa", "reverse", "completion", "contrast", "implication", "confirm", "rewrite", "claim")
 PER_IDEA = sum(SHARES.values())
 MIN_ROWS, MAX_ROWS = 20, 200
-MOST_ANCHORS = 16
-MAX_IDEAS = (MAX_ROWS - len(SUMMARY) - MOST_ANCHORS) // PER_IDEA
-LONGEST_SUMMARY = 60
-"""Words."""
+MAX_IDEAS = 12
+"""Twelve ideas make 126 rows; summaries, refusals, anchors and a quarter of replay bring them to 200."""
 LONGEST_CLAIM = 30
+"""Words."""
 
 
 class Candidate(NamedTuple):
@@ -62,10 +61,13 @@ class Candidate(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The rows that one idea gets, and those that came too close to a probe."""
+    """The rows that one idea gets, and those that it doesn't."""
 
     kept: tuple[Candidate, ...]
     rejects: tuple[Reject, ...]
+    """Those that came too close to a probe."""
+    spare: int
+    """Those that were not needed."""
 
     @property
     def forward(self) -> tuple[Wording, ...]:
@@ -79,18 +81,32 @@ def rows_per_idea(ideas: int) -> int:
 
 
 def candidates(fact: Fact, index: int) -> list[Candidate]:
-    """Every row that could be written of an idea, in the order of preference within each group."""
+    """Every row that could be written of an idea, in the order of preference within each group.
+
+    Each idea of a paper begins elsewhere in the list of wordings, so that the paper as a whole is asked in all of them.
+    """
     words, false = fact.words, fact.values.contrast
+    denied = [(wording, {"y": y}) for wording, y in zip(CONTRAST, (false[0], false[-1]), strict=True)]
     groups: dict[str, Sequence[tuple[Wording, dict[str, str]]]] = {
-        "qa": [(wording, {}) for wording in QA],
-        "completion": [(wording, {}) for wording in COMPLETION],
-        "reverse": [(wording, {}) for wording in REVERSE] if fact.reversible else [],
-        "contrast": [(wording, {"y": y}) for wording, y in zip(CONTRAST, (false[0], false[-1]), strict=True)],
-        "confirm": [(wording, {}) for wording in CONFIRM],
-        "implication": _implications(fact, index),
-        "claim": [(wording, {}) for wording in CLAIM] if _tells(fact) else [],
+        "qa": _plain(_turned(QA, SHARES["qa"] * index)),
+        "completion": _plain(_turned(COMPLETION, SHARES["completion"] * index)),
+        "reverse": _plain(_turned(REVERSE, index)) if fact.reversible else [],
+        "contrast": _turned(denied, index),
+        "confirm": _plain(_turned(CONFIRM, index + 1)),
+        "implication": [*_implications(fact, index), (_turned(PICK, index)[0], {"y": false[0]})],
+        "rewrite": _plain(_turned(REWRITE, index // 2)),
+        "claim": _plain(CLAIM) if _tells(fact) else [],
     }
     return [Candidate(group, wording, words | extra) for group in PRIORITY for wording, extra in groups[group]]
+
+
+def _turned(items: Sequence[T], start: int) -> list[T]:
+    start %= len(items)
+    return [*items[start:], *items[:start]]
+
+
+def _plain(wordings: Iterable[Wording]) -> list[tuple[Wording, dict[str, str]]]:
+    return [(wording, {}) for wording in wordings]
 
 
 def _tells(fact: Fact) -> bool:
@@ -119,71 +135,47 @@ def choose(fact: Fact, index: int, gate: LeakGate, wanted: int) -> Choice:
 
     Args:
         fact: the idea.
-        index: its place among the paper's ideas; alternates yes and no.
+        index: its place among the paper's ideas; alternates yes and no, and turns the wordings.
         gate: the held-out probes of the whole dataset.
         wanted: rows, see :func:`rows_per_idea`.
     """
+    proposed = candidates(fact, index)
+    shares = SHARES | {"rewrite": 1 - index % 2}
+    taken: Counter[str] = Counter()
     rejects: list[Reject] = []
-    base: list[Candidate] = []
+    chosen: list[Candidate] = []
     spare: list[Candidate] = []
-    for row in candidates(fact, index):
-        if sum(other.group == row.group for other in base) >= SHARES.get(row.group, 0):
+    for row in proposed:
+        if taken[row.group] >= shares.get(row.group, 0):
             spare.append(row)
         elif _passes(row, fact, gate, rejects):
-            base.append(row)
+            taken[row.group] += 1
+            chosen.append(row)
     for row in spare:
-        if len(base) < wanted and _passes(row, fact, gate, rejects):
-            base.append(row)
-    return Choice(tuple(base), tuple(rejects))
+        if len(chosen) < wanted and _passes(row, fact, gate, rejects):
+            chosen.append(row)
+    return Choice(tuple(chosen), tuple(rejects), len(proposed) - len(chosen) - len(rejects))
 
 
 def _passes(row: Candidate, fact: Fact, gate: LeakGate, rejects: list[Reject]) -> bool:
-    leaks = gate.leaks(row.messages)
-    if leaks:
-        rejects.append(_leak(fact, row, leaks[0].detail))
-    return not leaks
+    leak = gate.leak(row.messages)
+    if leak:
+        rejects.append(row_reject(row.wording.form, fact.idea.id, leak.reason, leak.detail))
+    return leak is None
 
 
-def _leak(fact: Fact, row: Candidate, detail: str) -> Reject:
-    return Reject(
-        stage="distill", item=f"idea:{fact.idea.id}", reason="probe_leak", detail=f"row {row.wording.form}: {detail}"
-    )
+def row_reject(form: str, idea: str, reason: str, detail: str) -> Reject:
+    """A row that is not written; ``idea`` is empty for a row of the whole paper."""
+    return Reject(stage="distill", item=f"row:{idea or 'paper'}/{form}", reason=reason, detail=detail)
 
 
 def write_rows(fact: Fact, chosen: Iterable[Candidate], licence: str | None) -> list[Example]:
     """The rows of one idea, each with its evidence."""
-    return [_example(row, fact.idea.id, fact.idea.quotes, licence) for row in chosen]
+    return [example(row, fact.idea.id, fact.idea.quotes, licence) for row in chosen]
 
 
-def summary_rows(paper: Paper, subjects: Sequence[str], gate: LeakGate, count: int) -> list[Example]:
-    """One or two rows that the whole paper shares, out of its abstract; none without abstract.
-
-    Args:
-        paper: its title and abstract.
-        subjects: the sentence that names one of them tells most; else the first one is taken.
-        gate: the held-out probes of the dataset.
-        count: rows wanted.
-    """
-    sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(paper.abstract.split()))
-    naming = [number for number, text in enumerate(sentences) if any(subject in text for subject in subjects)]
-    start = naming[0] if naming else 0
-    texts = (sentences[start], " ".join(sentences[start : start + 2]))
-    found = []
-    for wording, text in zip(SUMMARY, dict.fromkeys(texts), strict=False):
-        row = Candidate("summary", wording, {"title": paper.title.rstrip("."), "summary": text})
-        if text and len(text.split()) <= LONGEST_SUMMARY and not gate.leaks(row.messages):
-            found.append(_example(row, "", (), paper.licence))
-    return found[:count]
-
-
-def anchor_rows(paper: Paper, gate: LeakGate, ideas: int) -> list[Example]:
-    """Two anchors for each idea, 4 to 16 for a paper; another paper gets others."""
-    drawn = anchors(min(max(2 * ideas, 4), MOST_ANCHORS), int(digest(paper.key)[:16], 16))
-    rows = [Candidate("anchor", ANCHOR, {"question": one.question, "a": one.answer}) for one in drawn]
-    return [_example(row, "", (), None) for row in rows if not gate.leaks(row.messages)]
-
-
-def _example(row: Candidate, idea: str, evidence: tuple[Quote, ...], licence: str | None) -> Example:
+def example(row: Candidate, idea: str, evidence: tuple[Quote, ...], licence: str | None) -> Example:
+    """A candidate as a row; its id is the digest of what it says."""
     messages = row.messages
     return Example(
         id=digest("row", idea, row.wording.form, [message.content for message in messages])[:16],

@@ -1,23 +1,48 @@
-"""Probes and rows held apart: which ideas, probes and wordings a dataset takes."""
+"""Probes and rows held apart: which ideas, probes and wordings a dataset takes, and what became of all the others."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from paperlora.microdata.aliases import check_aliases, unfit
+from paperlora.microdata.facts import Fact, fact_of
 from paperlora.microdata.leaks import LeakGate
-from paperlora.microdata.probes import Fact, fact_of, held_out, trained_form
+from paperlora.microdata.meaning import Embed, Leak, MeaningGate, prompt_text
+from paperlora.microdata.probes import held_out, trained_form
 from paperlora.microdata.rows import MAX_IDEAS, Candidate, Choice, candidates, choose, rows_per_idea
 from paperlora.microdata.values import values_of
+from paperlora.microdata.wordings import Wording
 from paperlora.records import Idea, Probe, Reject
 
 MIN_FORWARD = 4
 """Wordings that ask for the value; an idea with fewer is not taught."""
 MIN_DIRECT = 8
-"""Direct test probes; an idea with fewer could not be judged (METHOD: UNJUDGEABLE)."""
-TRAINED_FORM = 6
+"""Direct test probes of the first pass; an idea with fewer could not be judged (METHOD: UNJUDGEABLE)."""
+FORWARD = ("qa", "completion")
+"""Groups of rows that ask for the value."""
+
+
+class Asked(NamedTuple):
+    """An idea with its probes."""
+
+    idea: Idea
+    probes: tuple[Probe, ...]
+
+
+Unanswerable = Callable[[Sequence[Asked]], Mapping[str, str]]
+"""Ideas with their probes → of those whose probes a base can't answer with the passage before it, id and detail."""
+
+
+class Gates(NamedTuple):
+    """What only a base can tell; None without one."""
+
+    embed: Embed | None = None
+    unanswerable: Unanswerable | None = None
+
+
+NO_BASE = Gates()
 
 
 class Selection(NamedTuple):
@@ -29,89 +54,130 @@ class Selection(NamedTuple):
     """Idea id → the rows to write."""
     gate: LeakGate
     rejects: tuple[Reject, ...]
+    book: Counter[str]
+    """``proposed/row``, ``dropped/row/<reason>``, likewise for probes: proposed is kept and dropped together."""
 
 
-def select(ideas: Sequence[Idea], neighbours: Sequence[Idea]) -> Selection:
+def select(ideas: Sequence[Idea], neighbours: Sequence[Idea], gates: Gates = NO_BASE) -> Selection:
     """Probes of every idea that can be asked, and the row wordings that keep away from them.
 
     Args:
         ideas: of one paper, without contradictions among them.
         neighbours: of the same and other papers, for wrong values.
+        gates: what a base adds.
     """
-    facts, rejects = _facts(ideas, neighbours)
-    probes = {fact.idea.id: held_out(fact) for fact in facts}
-    while True:
-        gate = LeakGate(probe for fact in facts for probe in probes[fact.idea.id])
-        wanted = rows_per_idea(max(len(facts), 1))
-        choices = {fact.idea.id: choose(fact, index, gate, wanted) for index, fact in enumerate(facts)}
-        short = next((fact for fact in facts if len(choices[fact.idea.id].forward) < MIN_FORWARD), None)
-        if short is None:
-            break
-        rejects.append(_drop_nearest(short, gate, probes))
-        for fact in [fact for fact in facts if not _judgeable(probes[fact.idea.id])]:
-            facts.remove(fact)
-            rejects.append(
-                _reject(fact.idea, "probe_leak", "subject and relation are so long that every wording repeats them")
-            )
-    asked = [probe for fact in facts for probe in (*probes[fact.idea.id], *_trained(fact, choices[fact.idea.id]))]
-    rejects += [reject for fact in facts for reject in choices[fact.idea.id].rejects]
-    return Selection(
-        tuple(facts), tuple(asked), {key: choice.kept for key, choice in choices.items()}, gate, tuple(rejects)
-    )
+    work = _Selecting(ideas, neighbours, gates)
+    work.settle()
+    if gates.unanswerable is not None and work.facts:
+        work.leave_out(gates.unanswerable([Asked(fact.idea, work.probes[fact.idea.id]) for fact in work.facts]))
+        work.settle()
+    return work.done()
 
 
-def _trained(fact: Fact, choice: Choice) -> tuple[Probe, ...]:
-    return trained_form(fact, choice.forward[:TRAINED_FORM])
+class _Selecting:
+    """The ideas, probes and rows that are still in, and the book of all that went."""
 
+    def __init__(self, ideas: Sequence[Idea], neighbours: Sequence[Idea], gates: Gates) -> None:
+        self.rejects: list[Reject] = []
+        self.book: Counter[str] = Counter()
+        self.facts = self._take(ideas, (*ideas, *neighbours))
+        self.probes = {fact.idea.id: held_out(fact) for fact in self.facts}
+        self.book["proposed/probe"] = sum(map(len, self.probes.values()))
+        self.choices: dict[str, Choice] = {}
+        self.gate = LeakGate(())
+        self._meaning = self._measure(gates.embed) if gates.embed is not None and self.facts else None
 
-def _facts(ideas: Sequence[Idea], neighbours: Sequence[Idea]) -> tuple[list[Fact], list[Reject]]:
-    facts: list[Fact] = []
-    rejects: list[Reject] = []
-    seen: set[str] = set()
-    for idea in ideas:
-        reason = "duplicate" if idea.id in seen else "answer_in_question" if _given_away(idea) else ""
-        if not reason and len(facts) >= MAX_IDEAS:
-            reason = "over_limit"
-        if reason:
-            rejects.append(_reject(idea, reason, f"{idea.subject}, {idea.relation}: {idea.answer}"))
-            continue
-        seen.add(idea.id)
-        facts.append(fact_of(idea, values_of(idea, (*ideas, *neighbours)), (*ideas, *neighbours)))
-    return facts, rejects
+    def _take(self, ideas: Sequence[Idea], neighbours: Sequence[Idea]) -> list[Fact]:
+        facts: list[Fact] = []
+        for idea in ideas:
+            reason = "duplicate" if any(fact.idea.id == idea.id for fact in facts) else unfit(idea)
+            if not reason and len(facts) >= MAX_IDEAS:
+                reason = "over_limit"
+            if reason:
+                self.rejects.append(_reject(idea, reason, f"{idea.subject}, {idea.relation}: {idea.answer}"))
+                continue
+            checked = check_aliases(idea, neighbours)
+            self.rejects += checked.rejects
+            facts.append(fact_of(checked.idea, values_of(checked.idea, neighbours), neighbours))
+        return facts
 
+    def _measure(self, embed: Embed) -> MeaningGate:
+        rows = (row for index, fact in enumerate(self.facts) for row in candidates(fact, index))
+        prompts = [prompt_text(row.messages) for row in rows if row.group in (*FORWARD, "reverse")]
+        return MeaningGate(embed, [probe for group in self.probes.values() for probe in group], prompts)
 
-def _given_away(idea: Idea) -> bool:
-    """The question would already hold the answer, as a run of whole words."""
-    return _spaced(idea.answer) in _spaced(f"{idea.subject} {idea.relation}")
+    def settle(self) -> None:
+        """Choose rows until every idea has enough; an idea that can't get them gives way, probe by probe."""
+        while True:
+            self.gate = LeakGate((probe for group in self.probes.values() for probe in group), self._meaning)
+            wanted = rows_per_idea(len(self.facts))
+            self.choices = {
+                fact.idea.id: choose(fact, index, self.gate, wanted) for index, fact in enumerate(self.facts)
+            }
+            short = next((fact for fact in self.facts if len(self.choices[fact.idea.id].forward) < MIN_FORWARD), None)
+            if short is None:
+                return
+            self._drop_nearest(short)
+            for fact in [fact for fact in self.facts if not _judgeable(self.probes[fact.idea.id])]:
+                self._drop(fact, "probe_leak", "subject and relation are so long that every wording repeats them")
 
+    def leave_out(self, faults: Mapping[str, str]) -> None:
+        """Drop what a base can't answer with the passage before it."""
+        for fact in [fact for fact in self.facts if fact.idea.id in faults]:
+            self._drop(fact, "unanswerable_with_passage", faults[fact.idea.id])
 
-def _spaced(text: str) -> str:
-    words = re.findall(r"[\w.%]+", text.casefold())
-    return f" {' '.join(words)} "
+    def _drop_nearest(self, fact: Fact) -> None:
+        """Take out the probe that most wordings of this idea come too close to."""
+        rows = [row for row in candidates(fact, self.facts.index(fact)) if row.group in FORWARD]
+        close = [leak for row in rows for leak in self._close(row)]
+        hits = Counter(leak.probe for leak in close)
+        worst = hits.most_common(1)[0][0]
+        owner = next(key for key, group in self.probes.items() if any(probe.id == worst for probe in group))
+        gone = next(probe for probe in self.probes[owner] if probe.id == worst)
+        self.probes[owner] = tuple(probe for probe in self.probes[owner] if probe.id != worst)
+        self.book["dropped/probe/probe_leak"] += 1
+        detail = f"probe {gone.form}: repeats {hits[worst]} row wordings"
+        self.rejects.append(
+            Reject(stage="distill", item=f"probe:{owner}/{gone.form}", reason="probe_leak", detail=detail)
+        )
 
+    def _close(self, row: Candidate) -> list[Leak]:
+        by_words, first = self.gate.leaks(row.messages), self.gate.leak(row.messages)
+        return by_words or ([] if first is None else [first])
 
-def _drop_nearest(fact: Fact, gate: LeakGate, probes: dict[str, tuple[Probe, ...]]) -> Reject:
-    """Take out the probe that most wordings of this idea come too close to."""
-    hits = Counter(
-        leak.probe
-        for row in candidates(fact, 0)
-        if row.group in ("qa", "completion")
-        for leak in gate.leaks(row.messages)
-    )
-    worst = hits.most_common(1)[0][0]
-    owner = next(key for key, group in probes.items() if any(probe.id == worst for probe in group))
-    gone = next(probe for probe in probes[owner] if probe.id == worst)
-    probes[owner] = tuple(probe for probe in probes[owner] if probe.id != worst)
-    return Reject(
-        stage="distill",
-        item=f"idea:{owner}",
-        reason="probe_leak",
-        detail=f"probe {gone.form}: repeats {hits[worst]} row wordings",
-    )
+    def _drop(self, fact: Fact, reason: str, detail: str) -> None:
+        """An idea goes, and all its probes and rows with it."""
+        rows, probes = candidates(fact, self.facts.index(fact)), self.probes.pop(fact.idea.id)
+        self.facts.remove(fact)
+        self.book.update({
+            "proposed/row": len(rows), "dropped/row/with_idea": len(rows), "dropped/probe/with_idea": len(probes)
+        })  # fmt: skip
+        what = f"{detail}; {len(probes)} probes and {len(rows)} possible rows went with it"
+        self.rejects.append(_reject(fact.idea, reason, what))
+
+    def done(self) -> Selection:
+        """What is left, and the book closed."""
+        trained = self._trained()
+        kept = [probe for fact in self.facts for probe in (*self.probes[fact.idea.id], *trained[fact.idea.id])]
+        self.book["proposed/probe"] += sum(map(len, trained.values()))
+        for choice in self.choices.values():
+            self.book["proposed/row"] += len(choice.kept) + len(choice.rejects) + choice.spare
+            self.book["dropped/row/spare"] += choice.spare
+            self.book.update(f"dropped/row/{reject.reason}" for reject in choice.rejects)
+        rejects = [*self.rejects, *(reject for choice in self.choices.values() for reject in choice.rejects)]
+        rows = {key: choice.kept for key, choice in self.choices.items()}
+        return Selection(tuple(self.facts), tuple(kept), rows, self.gate, tuple(rejects), self.book)
+
+    def _trained(self) -> dict[str, tuple[Probe, ...]]:
+        forward: dict[Wording, None] = {}
+        for choice in self.choices.values():
+            forward |= dict.fromkeys(choice.forward)
+        return {fact.idea.id: trained_form(fact, self.choices[fact.idea.id].forward, forward) for fact in self.facts}
 
 
 def _judgeable(probes: Sequence[Probe]) -> bool:
-    return sum(probe.family == "direct" and probe.split == "test" for probe in probes) >= MIN_DIRECT
+    first = [probe for probe in probes if probe.family == "direct" and probe.split == "test" and probe.wave == 1]
+    return len(first) >= MIN_DIRECT
 
 
 def _reject(idea: Idea, reason: str, detail: str) -> Reject:

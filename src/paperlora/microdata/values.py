@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ class Values(NamedTuple):
     contrast: tuple[str, ...]
     """False values that rows deny."""
     near: tuple[str, ...]
-    """Two false values that near-miss probes ask about."""
+    """Two to four false values that near-miss probes and options offer."""
     others: tuple[str, ...]
     """Wrong names for lists; empty for numbers that can be compared."""
     row_thresholds: tuple[str, ...]
@@ -77,7 +78,8 @@ def values_of(idea: Idea, neighbours: Sequence[Idea]) -> Values:
         return _of_number(idea, accepted, numbers)
     likely = numbers if len(numbers) >= 8 else wrong_names(idea, neighbours)
     names = tuple(name for name in likely if not _same(name, accepted))
-    return Values(accepted, names[:4], names[4:6], names[:2], names[6:] or names[2:4], (), (), ())
+    near, others = (*names[:2], *names[6:8]), names[8:] or names[2:4]
+    return Values(accepted, names[:4], names[4:6], near, others, (), (), ())
 
 
 def _counts(idea: Idea) -> bool:
@@ -95,7 +97,8 @@ def _of_number(idea: Idea, accepted: tuple[str, ...], numbers: tuple[str, ...]) 
     below = [number for number in wrong[3:] if (number_value(number) or 0.0) < truth]
     longer, shorter = (above, below) if len(above) >= len(below) else (below, above)
     thresholds = tuple(side.pop() for side in (longer, shorter) if len(side) > 1)
-    return Values(accepted, wrong[1:5], wrong[:1], wrong[1:3], (), thresholds, tuple(above), tuple(below))
+    near = [*wrong[1:3], *(number for number in wrong[5:] if number not in thresholds)][:4]
+    return Values(accepted, wrong[1:5], wrong[:1], tuple(near), (), thresholds, tuple(above), tuple(below))
 
 
 def accepted_answers(idea: Idea) -> tuple[str, ...]:
@@ -103,13 +106,37 @@ def accepted_answers(idea: Idea) -> tuple[str, ...]:
     found = [idea.answer, *idea.aliases]
     if idea.answer_kind == "number":
         for text in tuple(found):
-            found += _number_spellings(text)
+            found += number_spellings(text)
     else:
         found += [re.sub(r"^(?:the|an?)\s+", "", text, flags=re.IGNORECASE) for text in tuple(found)]
     return tuple(dict.fromkeys(text.strip() for text in found if text.strip()))
 
 
-def _number_spellings(text: str) -> Iterable[str]:
+def scaled(answer: str, factor: str) -> str | None:
+    """The answer times a decimal factor, exactly, in the same unit; None where that makes no sensible value.
+
+    >>> scaled("37 percent", "0.5"), scaled("1e-6", "2"), scaled("seven layers", "2"), scaled("1,500", "10")
+    ('18.5 percent', '2e-6', '14 layers', '15,000')
+    >>> scaled("71.3 percent", "2"), scaled("from 3 to 5", "2"), scaled("2^8", "2")
+    (None, None, None)
+    """
+    numbers = list(_NUMBER.finditer(answer))
+    if not numbers:
+        words = [word for word in answer.casefold().split() if word in WORD_NUMBERS]
+        spelled = str(WORD_NUMBERS.index(words[0])) if len(words) == 1 else ""
+        return scaled(re.sub(rf"\b{words[0]}\b", spelled, answer, flags=re.IGNORECASE), factor) if spelled else None
+    match = numbers[0]
+    if len(numbers) > 1 or match["raised"] or match["bare"]:
+        return None
+    product = Decimal(match["mantissa"].replace(",", "")) * Decimal(factor)
+    plain = f"{product.normalize():{',' if ',' in match['mantissa'] or product >= 10000 else ''}f}"
+    text = answer[: match.start()] + match["sign"] + plain + (match["power"] or "") + answer[match.end() :]
+    grammatical = product != 1 or not answer[match.end() :].strip()
+    return text if product and grammatical and not _beyond_hundred(answer, text) else None
+
+
+def number_spellings(text: str) -> Iterable[str]:
+    """Other spellings of a text with one number in it: "37 percent" → 37%, 37."""
     numbers = list(_NUMBER.finditer(text))
     if len(numbers) != 1 or numbers[0].start() > 1:
         return

@@ -69,7 +69,7 @@ def load_base(spec: str, *, device: str = "auto", cache: Path) -> Base:
     """
     folder = _folder(spec, cache.expanduser())
     place = _device(device)
-    dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
+    dtype = _dtype(place)
     register()
     with quiet():
         model = _from_folder(folder, spec, dtype).to(place)
@@ -79,13 +79,41 @@ def load_base(spec: str, *, device: str = "auto", cache: Path) -> Base:
     model.eval().requires_grad_(False)
     if not agrees(model):
         raise ModelUnavailable(f"{spec} is a kind of model whose attention or output head PaperLoRA doesn't know.")
-    identity = BaseModelId(
+    return Base(model, tokenizer, _identity(spec, folder, tokenizer, dtype), place, _end_ids(model, tokenizer))
+
+
+def identify_base(spec: str, *, device: str = "auto", cache: Path) -> BaseModelId:
+    """Which base :func:`load_base` would load, without loading its weights; they are fetched where they are not here.
+
+    Raises:
+        ModelUnavailable: as :func:`load_base`.
+    """
+    folder = _folder(spec, cache.expanduser())
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    return _identity(spec, folder, tokenizer, _dtype(_device(device)))
+
+
+def _identity(spec: str, folder: Path, tokenizer: Any, dtype: torch.dtype) -> BaseModelId:
+    return BaseModelId(
         name=spec,
         weights_hash=_weights_hash(folder),
         template_hash=digest(tokenizer.chat_template),
         dtype=str(dtype).removeprefix("torch."),
     )
-    return Base(model, tokenizer, identity, place, _end_ids(model, tokenizer))
+
+
+def _dtype(place: torch.device) -> torch.dtype:
+    return torch.bfloat16 if place.type == "cuda" else torch.float32
+
+
+def base_folder(spec: str, *, cache: Path) -> Path:
+    """The plain model folder of a base, fetched and converted where it has to be.
+
+    Raises:
+        ModelUnavailable: as :func:`load_base`.
+    """
+    return _folder(spec, cache.expanduser())
 
 
 def find_base(spec: str, *, cache: Path) -> str:

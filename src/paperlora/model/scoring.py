@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from paperlora.model.quantities import Quantity, quantities, same_quantity
+from paperlora.records import Idea, Probe
 
 ScoreKind = Literal["number", "name", "phrase", "choice"]
 HEAD_WORDS = 40
@@ -85,6 +86,22 @@ def kind_of(answers: Sequence[str]) -> ScoreKind:
         return "choice"
     found = quantities(answers[0])
     return "number" if found and found[0].start == len(answers[0]) - len(answers[0].lstrip("~≈$ (")) else "phrase"
+
+
+def score_answer(text: str, probe: Probe, idea: Idea) -> float:
+    """Score of a free answer to any probe but a locality probe."""
+    kind = kind_of(probe.answers)
+    valued = probe.family in ("direct", "trained_form")
+    if valued and kind != "choice":
+        kind = value_kind(idea)
+    # Numbers in the name of what is asked about ("Llama 2") are no answer; every other number is one.
+    context = f"{idea.subject} {idea.relation}" if kind == "number" else ""
+    return score(text, probe.answers, kind, question=context, wrong=probe.distractors)
+
+
+def value_kind(idea: Idea) -> ScoreKind:
+    """How answers to the question for an idea's value are compared."""
+    return "number" if idea.answer_kind == "number" and quantities(idea.answer) else "phrase"
 
 
 def opening(text: str) -> str:
