@@ -7,6 +7,7 @@ where a night broke off between two stages and nobody ran it again: the next nig
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -19,6 +20,9 @@ from paperlora.store import Store, read_manifest, write_json
 KIND = "runs"
 NEXT = {"ingest": "distill", "distill": "train", "train": "judge", "judge": "reflect"}
 """Which stage takes up what a stage hands on."""
+
+_DOCUMENT = re.compile(r"(?P<id>.+)v(?P<version>\d+)(?:-[0-9a-f]{8})?-[0-9a-f]{12}")
+"""Folder of a document: the slug of its paper's key, and what decides its content."""
 
 
 class Done(NamedTuple):
@@ -90,11 +94,12 @@ def left_over(store: Store, stage: str) -> list[str]:
 
 
 def _newest(uris: Iterable[str], taken: Container[str]) -> list[str]:
-    """Of several versions of a paper the last: a document's folder is named ``<id>v<version>-<12 hex>``."""
+    """Of several versions of a paper the last."""
     best: dict[str, tuple[int, bool, str]] = {}
     for uri in uris:
-        name, _, version = uri.rsplit("/", 1)[-1][:-13].rpartition("v")
-        best[name] = max(best.get(name, (0, False, "")), (int(version), uri not in taken, uri))
+        named = _DOCUMENT.fullmatch(uri.rsplit("/", 1)[-1])
+        name, version = (named["id"], int(named["version"])) if named else (uri, 0)
+        best[name] = max(best.get(name, (0, False, "")), (version, uri not in taken, uri))
     return sorted(uri for _, _, uri in best.values())
 
 

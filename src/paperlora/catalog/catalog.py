@@ -160,6 +160,11 @@ class Catalog:
         with self._database.reading() as connection:
             return queue.queue(connection, topics, limit, today)
 
+    def superseded(self) -> tuple[str, ...]:
+        """Keys of paper versions that a newer one overtook unread, and whose fate no reject tells yet."""
+        with self._database.reading() as connection:
+            return queue.superseded(connection)
+
     def stale(self) -> tuple[lineage.Stale, ...]:
         """Documents, ideas, datasets, adapters, verdicts and lessons that rest on an older version or a withdrawn paper."""
         with self._database.reading() as connection:

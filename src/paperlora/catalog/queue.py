@@ -47,6 +47,21 @@ def count_waiting(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(_waiting().subquery())).scalar_one()
 
 
+def superseded(connection: Connection) -> tuple[str, ...]:
+    """Keys of the versions that nobody read before a newer one came, and whose fate no reject tells yet."""
+    latest = newest().subquery()
+    key = papers.c.canonical + "v" + func.cast(papers.c.version, rejects.c.item.type)
+    told = and_(rejects.c.stage == "ingest", rejects.c.item.in_([papers.c.key, key]))
+    query = (
+        select(papers.c.canonical, papers.c.version)
+        .join(latest, and_(papers.c.canonical == latest.c.canonical, papers.c.version < latest.c.version))
+        .outerjoin(rejects, told)
+        .group_by(papers.c.canonical, papers.c.version)
+        .having(func.count(papers.c.read_at) == 0, func.count(rejects.c.item) == 0)
+    )
+    return tuple(f"{canonical}v{version}" for canonical, version in connection.execute(query.order_by(*query.selected_columns)))
+
+
 def newest() -> Select[tuple[str, int]]:
     """Canonical id → newest version that any source has listed."""
     return select(papers.c.canonical, func.max(papers.c.version).label("version")).group_by(papers.c.canonical)

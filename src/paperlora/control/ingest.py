@@ -41,6 +41,8 @@ class Work(NamedTuple):
     """Topic → papers that wait for another day."""
     candidates: tuple[Candidate, ...]
     """Pairs that may be one paper, one of them new."""
+    superseded: tuple[Reject, ...]
+    """Versions that a newer one overtook before anybody read them."""
 
 
 class IngestRun(NamedTuple):
@@ -100,11 +102,12 @@ def record(answers: Answers, settings: Settings, store: Store, topic: str | None
         catalog.refresh(stores(settings))
         queue = catalog.queue(chosen_topics(settings, topic))
         pairs = _candidates(answers, catalog, store)
+        overtaken = tuple(Reject(stage="ingest", item=key, reason="superseded") for key in catalog.superseded())
     finally:
         catalog.close()
     papers, size = (*unread_guides(settings, store), *queue.papers), settings.reading.batch
     batches = tuple(papers[start : start + size] for start in range(0, len(papers), size))
-    return Work(batches, queue.deferred, pairs)
+    return Work(batches, queue.deferred, pairs, overtaken)
 
 
 def _candidates(answers: Answers, catalog: Catalog, store: Store) -> tuple[Candidate, ...]:
@@ -131,7 +134,7 @@ def close(
         if found.cursor != found.search.cursor and (found.search.cursor or found.counts["received"])
     }
     return write_run(store, key, Done(
-        "ingest", [with_hash(uri) for uri in documents], rejects, handled=[paper.key for batch in work.batches for paper in batch], cursors=cursors,
+        "ingest", [with_hash(uri) for uri in documents], [*rejects, *work.superseded], handled=[paper.key for batch in work.batches for paper in batch], cursors=cursors,
         candidates=[pair._asdict() for pair in work.candidates],
         counts={"deferred": sum(work.deferred.values()), "silent": len(answers.silent), **_totals(answers)},
     ))  # fmt: skip
