@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ROUTES = ("arxiv.query", "arxiv.pdf", "s2.bulk", "s2.batch", "s2.paper", "s2.pdf", "llm.chat", "llm.models", "llm.files", "llm.batches", "llm.batch")
+ROUTES = ("arxiv.query", "arxiv.pdf", "arxiv.html", "arxiv.src", "oai", "openalex", "s2.bulk", "s2.batch", "s2.paper", "s2.pdf", "llm.chat", "llm.models", "llm.files", "llm.batches", "llm.batch")
 
 KINDS: Mapping[str, str] = {
     "rate_limit": "429; option retry_after: seconds or an HTTP date for the Retry-After header (default 1, None for no header)",
@@ -20,8 +21,9 @@ KINDS: Mapping[str, str] = {
     "cut_connection": "as truncated, on the level of HTTP for llm.chat too",
     "html": "status 200 and a web page",
     "empty_body": "status 200 and nothing",
-    "empty_page": "the number of results is right, the list is empty (arxiv.query, s2.bulk); with after=1 in mid-paging",
-    "bad_json": "malformed JSON: the body of s2 routes, the model's answer for llm.chat",
+    "empty_page": "the number of results is right, the list is empty (arxiv.query, oai, openalex, s2.bulk); with after=1 in mid-paging",
+    "token_expired": "the token that asks for a further page is refused (oai, openalex, s2.bulk); other requests pass",
+    "bad_json": "malformed JSON: the body of s2 routes and openalex, the model's answer for llm.chat",
     "bad_body": "the HTTP body is malformed JSON (llm.chat)",
     "wrong_schema": "valid JSON of another shape",
     "think_block": "a <think> block before the answer (llm.chat)",
@@ -49,13 +51,17 @@ _OPTIONS: Mapping[str, frozenset[str]] = {
 }
 _ONLY: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("batch_failed", "batch_expired", "batch_errors"), ("llm.batches",)),
-    "empty_page": ("arxiv.query", "s2.bulk"),
-    "bad_json": ("s2.bulk", "s2.batch", "s2.paper", "llm.chat"),
-    "wrong_schema": ("s2.bulk", "s2.batch", "s2.paper", "llm.chat"),
+    "empty_page": ("arxiv.query", "oai", "openalex", "s2.bulk"),
+    "token_expired": ("oai", "openalex", "s2.bulk"),
+    "bad_json": ("openalex", "s2.bulk", "s2.batch", "s2.paper", "llm.chat"),
+    "wrong_schema": ("openalex", "s2.bulk", "s2.batch", "s2.paper", "llm.chat"),
     **dict.fromkeys(
         ("bad_body", "think_block", "fenced", "refusal", "empty_choices", "unsupported_format"), ("llm.chat",)
     ),
 }
+
+_TOKEN = re.compile(r"[?&](?:resumptionToken|token|cursor)=(?!\*|%2A)[^&\s]")
+"""A request for a further page."""
 
 
 @dataclass
@@ -112,6 +118,8 @@ class FaultBoard:
         with self._lock:
             for fault in self._faults:
                 if fault.route != route or fault.option("match", "") not in request_text:
+                    continue
+                if fault.kind == "token_expired" and not _TOKEN.search(request_text):
                     continue
                 if fault.after > 0:
                     fault.after -= 1

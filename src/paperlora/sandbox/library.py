@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,6 +12,8 @@ from typing import Protocol
 
 from paperlora.literature.query import Score, Searched, searchable
 from paperlora.sandbox.corpus import PAPERS
+from paperlora.sandbox.html_page import render_html
+from paperlora.sandbox.latex_source import render_latex
 from paperlora.sandbox.paper import Fact, SandboxPaper
 from paperlora.sandbox.pdf import render
 
@@ -52,6 +54,8 @@ class Entry:
     withdrawn: bool = False
     keywords: str = ""
     """Further text that a query may match."""
+    listed: datetime | None = None
+    """Time at which the sources first showed this version; None where that was when it was made."""
 
     @cached_property
     def searched(self) -> Searched:
@@ -61,6 +65,22 @@ class Entry:
             identifier=self.arxiv_id, categories=self.categories, further=self.keywords,
             dates={"submittedDate": self.published, "lastUpdatedDate": self.updated},
         )  # fmt: skip
+
+    @property
+    def stamp(self) -> str:
+        """Day on which this version appeared, ISO."""
+        return f"{(self.listed or self.updated).astimezone(UTC):%Y-%m-%d}"
+
+    def html_bytes(self) -> bytes | None:
+        """arXiv's HTML; None where it has none."""
+        shown = isinstance(self.pdf, SandboxPaper) and self.pdf.html and not self.withdrawn
+        return render_html(self.pdf) if shown and isinstance(self.pdf, SandboxPaper) else None
+
+    def source_bytes(self) -> bytes | None:
+        """What arXiv hands out as the source: an archive, a packed TeX file or the PDF; None where it hands out nothing."""
+        if not isinstance(self.pdf, SandboxPaper) or not self.pdf.source or self.withdrawn:
+            return None
+        return self.pdf_bytes() if self.pdf.source == "pdf" else render_latex(self.pdf)
 
     def pdf_bytes(self) -> bytes:
         """The PDF, rendered or read."""
@@ -72,9 +92,18 @@ class Entry:
 class Library:
     """All versions of all papers, with the look-ups that the sources need."""
 
-    def __init__(self, entries: Iterable[Entry], facts: Iterable[Fact] = ()) -> None:
+    def __init__(
+        self, entries: Iterable[Entry], facts: Iterable[Fact] = (), deleted: Mapping[str, str] | None = None
+    ) -> None:
         self.entries = tuple(entries)
         self.facts = tuple(facts)
+        self.deleted = dict(deleted or {})
+        """arXiv ids that were removed, with the day."""
+
+    @cached_property
+    def today(self) -> str:
+        """The day of the newest change, ISO: the sources' clock."""
+        return max([*(entry.stamp for entry in self.entries), *self.deleted.values()], default="2099-01-01")
 
     @property
     def newest(self) -> Iterator[Entry]:
@@ -91,8 +120,9 @@ class Library:
         return tuple(best.values())
 
     def search(self, score: Score, *, source: str) -> list[Entry]:
-        """Newest versions that match, best first. ``source``: arxiv or semantic_scholar."""
-        known = [entry for entry in self.newest if (entry.arxiv_id if source == "arxiv" else entry.s2_id)]
+        """Newest versions that match, best first. ``source``: arxiv, semantic_scholar or openalex, which has all."""
+        ids = {"arxiv": lambda entry: entry.arxiv_id, "semantic_scholar": lambda entry: entry.s2_id}
+        known = [entry for entry in self.newest if ids.get(source, lambda entry: True)(entry)]
         scored = [(score(entry.searched), entry) for entry in known]
         return [entry for value, entry in sorted(scored, key=lambda pair: -pair[0]) if value > 0]
 
@@ -136,11 +166,12 @@ def scholar_doi(entry: Entry) -> str:
 
 def sandbox_library() -> Library:
     """The invented papers, with the facts that are planted in them."""
-    entries = [_entry(paper) for paper in PAPERS]
+    entries = [entry_of(paper) for paper in PAPERS]
     return Library(entries, [fact for paper in PAPERS for fact in paper.facts])
 
 
-def _entry(paper: SandboxPaper) -> Entry:
+def entry_of(paper: SandboxPaper) -> Entry:
+    """A paper as the sources list it."""
     return Entry(
         title=paper.title, abstract=paper.abstract, authors=paper.authors, published=paper.published,
         updated=paper.updated, pdf=paper, arxiv_id=paper.arxiv_id, version=paper.version, categories=paper.categories,

@@ -88,6 +88,11 @@ class SandboxPaper:
     """Its PDF is cut off in the middle of the file."""
     ligatures: bool = False
     """Set in a typeface whose fi and fl are single characters, as TeX does."""
+    html: bool = False
+    """arXiv shows it as HTML, too."""
+    source: Literal["", "tar", "tex", "pdf"] = ""
+    """What arXiv hands out as its source: an archive, a single TeX file, the PDF that was all its authors sent, or
+    nothing."""
 
     @property
     def in_semantic_scholar(self) -> bool:
@@ -115,7 +120,7 @@ def write(
     *, title: str, technique: str, authors: str, affiliation: str, abstract: str, body: str, references: str,
     published: str, updated: str | None = None, arxiv_id: str = "", version: int = 1, comment: str = "", s2_id: str = "",
     s2_abstract: bool = True, doi: str = "", categories: tuple[str, ...] = ("cs.LG", "cs.CL"), hidden_text: str = "", broken: bool = False,
-    ligatures: bool = False,
+    ligatures: bool = False, html: bool = False, source: Literal["", "tar", "tex", "pdf"] = "",
 ) -> SandboxPaper:  # fmt: skip
     """A paper out of its markup.
 
@@ -134,6 +139,7 @@ def write(
         updated=day(updated or published), arxiv_id=arxiv_id, version=version, comment=comment, s2_id=s2_id,
         s2_abstract=s2_abstract, doi=doi,
         categories=categories, hidden_text=hidden_text, broken=broken, ligatures=ligatures,
+        html=html, source=source,
     )  # fmt: skip
 
 

@@ -117,6 +117,7 @@ WILLOW_CURRICULUM = write(
     affiliation="Faculty of Informatics, Marram College",
     arxiv_id="9901.00015",
     published="2099-01-12",
+    source="tex",
     abstract="""
     A curriculum that runs from easy to hard assumes that difficulty is fixed. For a language model in training it is
     not. Willow Curriculum re-orders its data several times during a run, each time preferring what the model almost

@@ -11,6 +11,7 @@ SAFFRON_MERGING = write(
     affiliation="Laboratory for Composable Models, Tarn Valley",
     arxiv_id="9901.00022",
     published="2099-01-27",
+    source="tar",
     abstract="""
     Two models that were fine-tuned from the same ancestor can be merged by averaging their weights, but the average
     often forgets both tasks. Saffron Merging decomposes each update into singular directions and keeps only those on

@@ -107,6 +107,7 @@ EMBER_REPLICATION = write(
     affiliation="Replication Unit, University of Gannet",
     arxiv_id="9901.00018",
     published="2099-01-29",
+    source="pdf",
     abstract="""
     Ember Distillation was reported to bring a small student language model within four points of its teacher. We
     repeat the experiment with the authors' code and with four further teachers. The reported accuracy is not reached,
@@ -202,6 +203,8 @@ QUARTZ_DECODING = write(
     arxiv_id="9901.00021",
     published="2099-01-22",
     comment="Accepted at the Symposium on Generation",
+    html=True,
+    source="tar",
     abstract="""
     Long outputs of language models drift: probabilities swing from one token to the next until the text repeats itself
     or breaks apart. Quartz Decoding damps the swing with a small memory of past entropies. It needs no training, costs

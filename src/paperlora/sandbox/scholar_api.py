@@ -39,17 +39,18 @@ class RequestError(ValueError):
 
 
 def bulk(
-    library: Library, parameters: Mapping[str, str], base_url: str, page_size: int, *, empty: bool = False
-) -> Reply:
+    library: Library, parameters: Mapping[str, str], base_url: str, page_size: int, *, empty: bool = False, expired: bool = False,
+) -> Reply:  # fmt: skip
     """``GET /paper/search/bulk``: one page, and a token while there are more.
 
     Args:
+        expired: every token is refused.
         empty: leave the papers out although ``total`` counts them.
     """
     try:
         fields = _fields(parameters.get("fields", "title"))
         found = _found(library, parameters)
-        start = _start(parameters.get("token"), parameters.get("query", ""))
+        start = _start(parameters.get("token"), parameters.get("query", ""), expired=expired)
     except RequestError as error:
         return Reply(400, {"error": str(error)})
     page = found[start : start + page_size]
@@ -134,7 +135,7 @@ def _token(start: int, query: str) -> str:
     return urlsafe_b64encode(f"{start}:{digest(query)[:16]}".encode()).decode()
 
 
-def _start(token: str | None, query: str) -> int:
+def _start(token: str | None, query: str, *, expired: bool) -> int:
     if not token:
         return 0
     try:
@@ -142,7 +143,7 @@ def _start(token: str | None, query: str) -> int:
         valid = mark == digest(query)[:16] and start.isdigit()
     except ValueError:
         valid = False
-    if not valid:
+    if expired or not valid:
         raise RequestError("Invalid or expired continuation token")
     return int(start)
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +19,9 @@ from paperlora.sandbox.chat_api import Script
 from paperlora.sandbox.crowd import crowd as crowd_library
 from paperlora.sandbox.folder import folder_library
 from paperlora.sandbox.hub_api import HubStandIn
-from paperlora.sandbox.library import Library, sandbox_library
+from paperlora.sandbox.library import Entry, Library, entry_of, moment_from, sandbox_library
+from paperlora.sandbox.oai_api import PAGE_SIZE as OAI_PAGE_SIZE
+from paperlora.sandbox.paper import SandboxPaper
 from paperlora.sandbox.service import Seen, Service
 
 START_SECONDS = 30.0
@@ -33,6 +36,7 @@ class Sandbox:
         crowd: serve that many papers without a story instead, see :mod:`paperlora.sandbox.crowd`.
         port: 0 for any free one.
         scholar_page_size: papers a page of Semantic Scholar's bulk search.
+        oai_page_size: records a page of arXiv's OAI-PMH listings.
 
     Raises:
         SettingsError: the folder holds no PDF, or (on entering) the port is taken.
@@ -40,10 +44,10 @@ class Sandbox:
 
     def __init__(
         self, papers: Path | None = None, port: int = 0, host: str = "127.0.0.1", *, crowd: int = 0,
-        scholar_page_size: int = 1000,
+        scholar_page_size: int = 1000, oai_page_size: int = OAI_PAGE_SIZE,
     ) -> None:  # fmt: skip
         self._address = (host, port)
-        self._service = Service(_library(papers, crowd), scholar_page_size)
+        self._service = Service(_library(papers, crowd), scholar_page_size, oai_page_size)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -79,6 +83,16 @@ class Sandbox:
         return f"{self.url}/api/query"
 
     @property
+    def oai_url(self) -> str:
+        """For PAPERLORA_ARXIV__OAI_URL."""
+        return f"{self.url}/oai"
+
+    @property
+    def openalex_url(self) -> str:
+        """For PAPERLORA_OPENALEX__URL; a cursor needs some key, see OpenAlex's own rule."""
+        return self.url
+
+    @property
     def semantic_scholar_url(self) -> str:
         """For PAPERLORA_SEMANTIC_SCHOLAR__URL."""
         return f"{self.url}/graph/v1"
@@ -106,6 +120,24 @@ class Sandbox:
     @library.setter
     def library(self, library: Library) -> None:
         self._service.library = library
+
+    def publish(self, *papers: SandboxPaper | Entry, on: str = "") -> None:
+        """Let papers or new versions appear while it runs.
+
+        Args:
+            on: ISO day on which the sources show them first, where that is later than the day they bear.
+        """
+        listed = moment_from(on) if on else None
+        new = [replace(paper if isinstance(paper, Entry) else entry_of(paper), listed=listed) for paper in papers]
+        old = self._service.library
+        facts = [fact for paper in papers if isinstance(paper, SandboxPaper) for fact in paper.facts]
+        self._service.library = Library([*old.entries, *new], [*old.facts, *facts], old.deleted)
+
+    def remove(self, arxiv_id: str, on: str) -> None:
+        """Let arXiv delete a paper on that ISO day: OAI-PMH says so, elsewhere it is gone."""
+        old = self._service.library
+        kept = [entry for entry in old.entries if entry.arxiv_id != arxiv_id]
+        self._service.library = Library(kept, old.facts, {**old.deleted, arxiv_id: on})
 
     @property
     def counts(self) -> Counter[str]:
@@ -191,7 +223,9 @@ def _welcome(library: Library, url: str) -> str:
     return "\n".join([
         f"{sum(1 for _ in library.newest)} papers at {url}. To use them:",
         f"  export PAPERLORA_ARXIV__URL={url}/api/query",
+        f"  export PAPERLORA_ARXIV__OAI_URL={url}/oai",
         f"  export PAPERLORA_SEMANTIC_SCHOLAR__URL={url}/graph/v1",
+        f"  export PAPERLORA_OPENALEX__URL={url} PAPERLORA_OPENALEX__API_KEY=any",
         f"  export PAPERLORA_LLM__PROVIDER=openai PAPERLORA_LLM__BASE_URL={url}/v1 PAPERLORA_LLM__MODEL=sandbox-oracle",
         f"Counts: {url}/sandbox/counts. Faults: POST and DELETE {url}/sandbox/faults. Ctrl+C ends it.",
     ])  # fmt: skip

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
-from paperlora.sandbox import arxiv_api, chat_api, scholar_api
+from paperlora.sandbox import arxiv_api, chat_api, oai_api, openalex_api, scholar_api
 from paperlora.sandbox.batch_api import Batches
 from paperlora.sandbox.faults import Fault, FaultBoard
 from paperlora.sandbox.hub_api import HubStandIn
@@ -44,11 +44,15 @@ class Service:
 
     Args:
         scholar_page_size: papers a page of the bulk search; Semantic Scholar itself has 1,000.
+        oai_page_size: records a page of an OAI-PMH listing.
     """
 
-    def __init__(self, library: Library, scholar_page_size: int = 1000) -> None:
+    def __init__(
+        self, library: Library, scholar_page_size: int = 1000, oai_page_size: int = oai_api.PAGE_SIZE
+    ) -> None:
         self.library = library
         self.scholar_page_size = scholar_page_size
+        self.oai_page_size = oai_page_size
         self.faults = FaultBoard()
         self.counts: Counter[str] = Counter()
         self.requests: list[Seen] = []
@@ -63,6 +67,10 @@ class Service:
             routes=[
                 self._route("/api/query", "arxiv.query", self._arxiv_query),
                 self._route("/pdf/{name:path}", "arxiv.pdf", self._arxiv_pdf),
+                self._route("/html/{name:path}", "arxiv.html", self._arxiv_html),
+                self._route("/src/{name:path}", "arxiv.src", self._arxiv_source),
+                self._route("/oai", "oai", self._oai),
+                self._route("/works", "openalex", self._openalex),
                 self._route("/graph/v1/paper/search/bulk", "s2.bulk", self._scholar_bulk),
                 self._route("/graph/v1/paper/batch", "s2.batch", self._scholar_batch, "POST"),
                 self._route("/graph/v1/paper/{name:path}", "s2.paper", self._scholar_paper),
@@ -147,16 +155,50 @@ class Service:
         return Response(feed.xml, feed.status, media_type="application/atom+xml; charset=utf-8")
 
     async def _arxiv_pdf(self, request: Request, fault: Fault | None) -> Response:
+        return _pdf(self._named(request))
+
+    async def _arxiv_html(self, request: Request, fault: Fault | None) -> Response:
+        entry = self._named(request)
+        page = entry.html_bytes() if entry else None
+        return HTMLResponse(NOT_FOUND_PAGE, 404) if page is None else HTMLResponse(page)
+
+    async def _arxiv_source(self, request: Request, fault: Fault | None) -> Response:
+        entry = self._named(request)
+        source = entry.source_bytes() if entry else None
+        if source is None:
+            return HTMLResponse(NOT_FOUND_PAGE, 404)
+        return Response(source, media_type="application/pdf" if source.startswith(b"%PDF-") else "application/gzip")
+
+    def _named(self, request: Request) -> Entry | None:
         match = ARXIV_ID.fullmatch(request.path_params["name"].removesuffix(".pdf"))
         version = int(match["version"]) if match and match["version"] else None
-        return _pdf(self.library.by_arxiv_id(match["id"], version) if match else None)
+        return self.library.by_arxiv_id(match["id"], version) if match else None
+
+    async def _oai(self, request: Request, fault: Fault | None) -> Response:
+        asked, address = dict(request.query_params), f"{_base(request)}/oai"
+        kind = fault.kind if fault else ""
+        xml = oai_api.answer(
+            self.library, asked, address, self.oai_page_size, expired=kind == "token_expired", empty=kind == "empty_page"
+        )
+        return Response(xml, media_type="text/xml; charset=utf-8")
+
+    async def _openalex(self, request: Request, fault: Fault | None) -> Response:
+        asked, kind = dict(request.query_params), fault.kind if fault else ""
+        return _json(
+            openalex_api.works(
+                self.library, asked, _base(request), wrong_key=WRONG_KEY, expired=kind == "token_expired",
+                empty=kind == "empty_page",
+            )
+        )  # fmt: skip
 
     async def _scholar_bulk(self, request: Request, fault: Fault | None) -> Response:
-        empty = fault is not None and fault.kind == "empty_page"
-        asked = dict(request.query_params)
+        asked, kind = dict(request.query_params), fault.kind if fault else ""
         return _checked(request) or _json(
-            scholar_api.bulk(self.library, asked, _base(request), self.scholar_page_size, empty=empty)
-        )
+            scholar_api.bulk(
+                self.library, asked, _base(request), self.scholar_page_size, empty=kind == "empty_page",
+                expired=kind == "token_expired",
+            )
+        )  # fmt: skip
 
     async def _scholar_batch(self, request: Request, fault: Fault | None) -> Response:
         fields = request.query_params.get("fields", "")
