@@ -15,17 +15,18 @@ from paperlora.errors import SettingsError
 
 @app.command()
 def read(
-    file: Annotated[Path, typer.Argument(help="A PDF.")], as_json: AsJson = False, config: Config = None,
+    file: Annotated[Path, typer.Argument(help="A PDF, arXiv's HTML or LaTeX source (.tar.gz .gz .tex), or a guide (.md .txt .srt .vtt).")],
+    as_json: AsJson = False, config: Config = None,
 ) -> None:
-    """Show a PDF as PaperLoRA reads it: title, sections, pages, and what was left out.
+    """Show a file as PaperLoRA reads it: title, sections, pages, and what was left out.
 
     Example: `paperlora read paper.pdf --json | jq '.sections[].heading'`
     """
-    from paperlora.literature.reader import read_pdf
+    from paperlora.literature.reader import KINDS, read_file
 
     if not file.is_file():
-        raise SettingsError(f"There is no file {file}.", "Give the path of a PDF.")
-    document = read_pdf(file, settings_of(config).reading)
+        raise SettingsError(f"There is no file {file}.", f"Give the path of a file ending in {' '.join(KINDS)}.")
+    document = read_file(file, settings_of(config).reading)
     if as_json:
         print_json({
             "title": document.title, "pages": document.pages, "parser": document.parser,

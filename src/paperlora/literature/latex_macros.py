@@ -12,6 +12,7 @@ DOCUMENT_COMMANDS = {"NewDocumentCommand", "RenewDocumentCommand", "ProvideDocum
 PLAIN_DEFINING = {"def", "gdef", "edef", "xdef"}
 OPERATORS = {"DeclareMathOperator", "DeclareMathOperator*"}
 _SLOT = re.compile(r"#(\d)")
+_NAME = re.compile(r"\\([A-Za-z@]+\*?|.)")
 _LIGHT_NUMBERS = {"rgb": 0.78, "gray": 0.78, "RGB": 200.0}
 """From where on every number of a colour model means a colour that vanishes on white paper."""
 
@@ -96,7 +97,7 @@ class Macros:
             tokens: a reader of nothing else, which counts what is spent.
             depth: not used by callers.
         """
-        if not any(f"\\{name}" in text for name in self._macros):
+        if not any(name in self._macros for name in _NAME.findall(text)):
             return text
         tokens.push(text)
         parts: list[str] = []

@@ -99,8 +99,8 @@ def _joined(out: str, piece: str) -> str:
         and (not out.strip() or out.rstrip()[-1:] in "([{=<>,;≤≥≈∈→^_/|")
     ):
         return out + piece.strip()
-    word = re.search(r"[A-Za-z]+$", out)
-    scripted = re.search(r"[\^_](?:[^\s()]+|\([^()]*\))$", out)
+    word = re.search(r"[A-Za-z]+$", out[-20:])
+    scripted = re.search(r"[\^_](?:[^\s()]+|\([^()]*\))$", out[-60:])
     if piece[:1].isalnum() and (scripted or (word and word[0] in FUNCTIONS)):
         return f"{out} {piece}"
     return out + piece
