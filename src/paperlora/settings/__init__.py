@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from paperlora.errors import SettingsError
@@ -45,12 +45,21 @@ __all__ = [
     "Settings",
     "TrainSettings",
     "load_settings",
+    "read_topics",
     "setting_names",
 ]
 
 CONFIG_VARIABLE = "PAPERLORA_CONFIG"
 DEFAULT_CONFIG = Path("paperlora.toml")
 SECRETS = ("llm.api_key", "semantic_scholar.api_key", "openalex.api_key", "embeddings.api_key")
+
+
+class Topics(BaseModel):
+    """A file of topics."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topics: tuple[Topic, ...]
 
 
 class Settings(BaseSettings):
@@ -91,6 +100,8 @@ class Settings(BaseSettings):
     judge: JudgeSettings = JudgeSettings()
     prefect: PrefectSettings = PrefectSettings()
     topics: tuple[Topic, ...] = ()
+    topics_file: Path | None = None
+    """A TOML file with more [[topics]]; a relative path counts from the settings file that names it."""
 
     @classmethod
     def settings_customise_sources(
@@ -135,12 +146,39 @@ def load_settings(config: str | Path | None = None) -> Settings:
     values = _read_toml(Path(chosen)) if chosen else _read_toml(DEFAULT_CONFIG) if DEFAULT_CONFIG.exists() else {}
     _forbid_secrets(values, chosen or DEFAULT_CONFIG)
     _forbid_unknown_variables(os.environ)
+    if isinstance(values.get("topics_file"), str):
+        values["topics_file"] = Path(chosen or DEFAULT_CONFIG).parent / Path(values["topics_file"]).expanduser()
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(item) for item in error.errors())) from None
     except Exception as error:  # pydantic-settings raises its own type for an undecodable variable
         raise SettingsError(f"Settings can't be read: {error}.") from error
+    return _with_topics(settings)
+
+
+def _with_topics(settings: Settings) -> Settings:
+    more = read_topics(settings.topics_file.expanduser()) if settings.topics_file else ()
+    topics = (*settings.topics, *more)
+    twice = sorted({topic.name for topic in topics if [other.name for other in topics].count(topic.name) > 1})
+    if twice:
+        raise SettingsError(f"There is more than one topic named {', '.join(twice)}.", "Give each topic a name of its own.")
+    return settings.model_copy(update={"topics": topics})
+
+
+def read_topics(path: Path) -> tuple[Topic, ...]:
+    """The topics of a TOML file that holds nothing but [[topics]].
+
+    Raises:
+        SettingsError: the file is missing or no TOML, or a key or value is wrong.
+    """
+    if not path.is_file():
+        raise SettingsError(f"There is no file of topics {path}.", f"Write one: `paperlora topics init {path}`.")
+    values = _read_toml(path)
+    try:
+        return Topics.model_validate(values).topics
+    except ValidationError as error:
+        raise SettingsError(f"{path}: " + "; ".join(_explain(item) for item in error.errors()), f"Correct {path}.") from None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
