@@ -15,6 +15,8 @@ from paperlora.records import Paper, Topic
 
 PASSING_REASONS = ("source_unavailable", "deferred")
 """Rejects that say "not now": such a paper waits on."""
+UNTRIED_REASONS = ("deferred", "superseded", "withdrawn")
+"""Rejects of papers that nobody asked a source for."""
 
 
 class Queue(NamedTuple):
@@ -50,7 +52,7 @@ def count_waiting(connection: Connection) -> int:
 def superseded(connection: Connection) -> tuple[str, ...]:
     """Keys of the versions that nobody read before a newer one came, and whose fate no reject tells yet."""
     latest = newest().subquery()
-    key = papers.c.canonical + "v" + func.cast(papers.c.version, rejects.c.item.type)
+    key = papers.c.canonical + "v" + cast(papers.c.version, String)
     told = and_(rejects.c.stage == "ingest", rejects.c.item.in_([papers.c.key, key]))
     query = (
         select(papers.c.canonical, papers.c.version)
@@ -130,8 +132,9 @@ def topics_of(connection: Connection) -> dict[str, set[str]]:
 def _tried_since(connection: Connection, start: datetime) -> list[str]:
     """Canonical ids of the papers that were read, or could not be read, since then."""
     read = select(papers.c.canonical).where(papers.c.read_at >= start)
-    failed = select(papers.c.canonical).join(rejects, rejects.c.item == papers.c.key)
-    return list(connection.scalars(read.union(failed.where(rejects.c.stage == "ingest", rejects.c.created >= start))))
+    tried = (rejects.c.stage == "ingest", rejects.c.created >= start, rejects.c.reason.not_in(UNTRIED_REASONS))
+    failed = select(papers.c.canonical).join(rejects, rejects.c.item == papers.c.key).where(*tried)
+    return list(connection.scalars(read.union(failed)))
 
 
 def _in_window(row: Waiting, topic: Topic) -> bool:
