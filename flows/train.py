@@ -11,16 +11,20 @@ from tasks.train import plan_training, train_bank
 
 
 @flow(name="train", on_completion=[resume_parent])
-def train(datasets: list[str] | None = None, recipe: dict[str, Any] | None = None, config: str | None = None) -> list[str]:
-    """Train one adapter for each micro-dataset, a bank at a time.
+def train(
+    datasets: list[str] | None = None, recipes: list[dict[str, Any]] | None = None, pilots: int | None = None,
+    config: str | None = None,
+) -> list[str]:  # fmt: skip
+    """Train one adapter for each micro-dataset and recipe, as many at once as the bank has seats.
 
     Args:
         datasets: URIs of dataset revisions; by default the newest of every paper.
-        recipe: a Recipe as a dictionary; by default that of the settings.
+        recipes: Recipes as dictionaries; by default the one of the settings.
+        pilots: train only so many datasets, those with the most ideas.
         config: settings file; by default the worker's own.
     """
-    plan = plan_training(datasets, config)
-    banks = [train_bank(bank, recipe, config) for bank in plan.banks]
+    plan = plan_training(datasets, pilots, config)
+    banks = [train_bank(bank, recipes, config) for bank in plan.banks]
     adapters = [uri for bank in banks for uri in bank.uris]
     rejects = plan.deferred + [reject for bank in banks for reject in bank.rejects]
     return close_run("train", config, adapters, rejects, plan.handled, datasets or [uri for bank in plan.banks for uri in bank])

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from paperlora.lora.train import TrainItem
 
 
+DATASETS_A_TASK = 48
+"""Micro-datasets that take turns in the seats of one bank; the UI shows one task for them."""
+
+
 class TrainPlan(NamedTuple):
-    """Which datasets are trained together, and which wait."""
+    """Which datasets go through one bank, and which wait."""
 
     banks: list[list[str]]
     deferred: list[Reject]
@@ -36,20 +40,19 @@ class Trained(NamedTuple):
 
 
 @task(name="plan")
-def plan_training(datasets: list[str] | None, config: str | None) -> TrainPlan:
-    """Datasets in banks of equal size, those with the most ideas first; what is beyond the limit is counted."""
+def plan_training(datasets: list[str] | None, pilots: int | None, config: str | None) -> TrainPlan:
+    """Datasets for each task, those with the most ideas first; what is beyond the limit is counted."""
     settings, _ = open_stage(config)
     references = datasets if datasets is not None else _all_datasets(Store.at(settings.datasets.expanduser().resolve()))
     loaded = [(reference, load(open_uri(reference)[0]).record) for reference in references]
     loaded.sort(key=lambda pair: (-len(pair[1].ideas), pair[1].id))
-    limit = settings.train.max_adapters or len(loaded)
+    limit = pilots or settings.train.max_adapters or len(loaded)
     chosen = [reference for reference, _ in loaded[:limit]]
     deferred = [
-        Reject(stage="train", item=record.id, reason="deferred", detail=f"train.max_adapters is {limit}")
+        Reject(stage="train", item=record.id, reason="deferred", detail=f"at most {limit} datasets are trained in this run")
         for _, record in loaded[limit:]
     ]
-    size = settings.train.bank_size
-    banks = [chosen[start : start + size] for start in range(0, len(chosen), size)]
+    banks = [chosen[start : start + DATASETS_A_TASK] for start in range(0, len(chosen), DATASETS_A_TASK)]
     return TrainPlan(banks, deferred, [record.id for _, record in loaded])
 
 
@@ -62,18 +65,18 @@ def _all_datasets(store: Store) -> list[str]:
 
 
 @task(name="bank", **RETRY)
-def train_bank(datasets: Sequence[str], recipe: dict[str, object] | None, config: str | None) -> Trained:
-    """Train one bank of adapters; finished ones are reused, a killed one goes on where its state was saved."""
+def train_bank(datasets: Sequence[str], recipes: Sequence[dict[str, object]] | None, config: str | None) -> Trained:
+    """Train every dataset with every recipe in one bank; finished ones are reused, a killed one goes on."""
     from paperlora.lora.train import train_adapters
     from paperlora.model.base import load_base
 
     settings, store = open_stage(config)
     base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
+    chosen = [Recipe.model_validate(recipe) for recipe in recipes or ()] or [settings.recipe]
     items = [_item(reference) for reference in datasets]
-    chosen = Recipe.model_validate(recipe) if recipe else settings.recipe
     dropped: list[Reject] = []
     uris = train_adapters(
-        items, chosen, base, store, work_folder(settings, "train"), bank_size=settings.train.bank_size,
+        [item for item in items for _ in chosen], [recipe for _ in items for recipe in chosen], base, store, work_folder(settings, "train"), bank_size=settings.train.bank_size,
         progress=ProgressArtifact("train"), dropped=dropped,
     )
     return Trained([with_hash(uri) for uri in uris], dropped)

@@ -17,9 +17,10 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from paperlora.errors import NothingToDo, TrainingDiverged
+from paperlora.errors import NothingToDo, SettingsError, TrainingDiverged
 from paperlora.lora import schedule
 from paperlora.lora.course import plan_course
+from paperlora.lora.recipes import SHIPPED, load_recipes, recipe_text
 from paperlora.lora.train import BankTraining, TrainItem, adapter_key, train_adapters
 from paperlora.model.answers import Ask, answer, next_token_logits
 from paperlora.model.bank import Bank
@@ -459,3 +460,49 @@ def test_dose_is_bounded_by_max_steps():
     assert schedule.total_steps(30, Recipe(batch_size=8, epochs=8)) == 30
     assert schedule.total_steps(30, Recipe(batch_size=8, epochs=8, max_steps=7)) == 7
     assert schedule.total_steps(1, Recipe(batch_size=8, epochs=1)) == 1
+
+
+# ------------------------------------------------------------------ early ends, recipes
+
+
+def test_a_flat_dose_curve_ends_the_training_early(base, tmp_path):
+    slow = Recipe(rank=4, alpha=8, learning_rate=1e-7, batch_size=3, epochs=20, checkpoints=4, flat_gain=0.01)
+    (uri,) = train_adapters([ITEMS[0]], slow, base, Store.at(tmp_path / "s"), tmp_path / "w", bank_size=1)
+    adapter = read_json(Path(uri) / "adapter.json", Adapter)
+    planned = schedule.checkpoint_steps(schedule.total_steps(5, slow), slow)
+    # The first point has only the untrained base before it; the second one is the first that can be flat.
+    assert adapter.steps == planned[1] < planned[-1] and "dose curve" in adapter.stopped
+    assert adapter.checkpoints[-1].folder == "adapter" and (Path(uri) / "adapter" / "adapter_model.safetensors").exists()
+    assert [point.step for point in adapter.checkpoints] == [0, *planned[:2]]
+
+
+def test_forgetting_ends_the_training_where_the_recipe_says_so(base, tmp_path):
+    wild = Recipe(rank=4, alpha=8, learning_rate=3e-2, batch_size=3, epochs=20, checkpoints=4, max_drift=0.05)
+    (uri,) = train_adapters([ITEMS[0]], wild, base, Store.at(tmp_path / "s"), tmp_path / "w", bank_size=1)
+    adapter = read_json(Path(uri) / "adapter.json", Adapter)
+    assert adapter.checkpoints[0].drift == pytest.approx(0.0, abs=1e-5)
+    assert adapter.checkpoints[-1].drift > 0.05 and "drift" in adapter.stopped
+    assert adapter.steps < schedule.total_steps(5, wild)
+
+
+def test_episodes_decide_the_dose_and_each_ends_in_a_checkpoint():
+    recipe = Recipe(episodes=3, episode_steps=40, checkpoints=2, epochs=1)
+    assert schedule.total_steps(5, recipe) == 120
+    assert schedule.checkpoint_steps(120, recipe) == (40, 60, 80, 120)
+
+
+def test_shipped_recipes_load_and_a_sweep_is_every_combination():
+    assert load_recipes("quick").recipes[0].flat_gain > 0 and load_recipes("seed").recipes[0].episodes == 3
+    sweep = load_recipes("sweep")
+    assert len({(one.learning_rate, one.rank) for one in sweep.recipes}) == 6 and sweep.pilots == 3
+    knobs = [line.split("=")[0].strip() for name in SHIPPED for line in recipe_text(name).splitlines() if "=" in line]
+    lines = [line for name in SHIPPED for line in recipe_text(name).splitlines() if "=" in line]
+    assert knobs and all("#" in line or line.startswith(("name", "learning_rate = [", "rank = [")) for line in lines)
+
+
+def test_a_misspelt_knob_names_the_nearest(tmp_path):
+    (tmp_path / "mine.toml").write_text("learning_rat = 1e-3\n")
+    with pytest.raises(SettingsError, match="Did you mean learning_rate"):
+        load_recipes(str(tmp_path / "mine.toml"))
+    with pytest.raises(SettingsError, match="quick"):
+        load_recipes("quik")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,22 +25,27 @@ def peers_folder() -> Path:
     return Path(os.environ.get("PAPERLORA_TEST_PEERS", "~/.cache/paperlora/peers")).expanduser()
 
 
-def peer_python(name: str, requirements: Sequence[str], constraints: Path | None = None) -> Path:
+def peer_python(name: str, requirements: Sequence[str], constraints: Path | None = None, *, beside: bool = False) -> Path:
     """The interpreter of a peer's environment, which is made when it isn't there.
 
     Args:
         name: of the peer, for the folder.
         requirements: what pip installs.
         constraints: pins that hold there too, so that both sides run on the same torch.
+        beside: it also sees the packages of this environment: the same torch and transformers on both sides, and
+            nothing that is here already is installed again.
 
     Raises:
         PeerUnavailable: pip fails.
     """
-    folder = peers_folder() / f"{name}-{digest(list(requirements), sys.version_info[:2])[:8]}"
+    folder = peers_folder() / f"{name}-{digest(list(requirements), beside, sys.version_info[:2], sys.prefix)[:8]}"
     python, ready = folder / "bin" / "python", folder / ".ready"
     if ready.exists():
         return python
     venv.create(folder, with_pip=True, clear=True)
+    if beside:
+        mine = sysconfig.get_path("purelib")
+        (next(folder.glob("lib/python*/site-packages")) / "beside.pth").write_text(f"import site; site.addsitedir({mine!r})\n")
     pinned = ["--constraint", str(constraints)] if constraints else []
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pinned, *requirements]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -40,6 +40,9 @@ def as_json(result: Result) -> dict[str, Any]:
 
 def print_result(result: Result, console: Console) -> None:
     """The table, the notes below it, the machine in its title."""
+    if not console.is_terminal:
+        # A file or a pipe has no width that a wide table would have to fit.
+        console = Console(file=console.file, width=max(console.width, 140))
     columns = list(dict.fromkeys(name for row in result.rows for name in row.figures))
     table = Table("", title=f"{result.name} ({machine()})")
     for name in columns:

@@ -2,12 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from paperlora.cli.app import app
+from paperlora.cli.app import AsJson, Config, app, console, print_json, settings_of
 
 bench = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown",
     help="Benchmarks, each beside its peer in one run: read the ratios, the seconds depend on the machine.",
 )
 app.add_typer(bench, name="bench")
+
+
+Peers = Annotated[bool, typer.Option("--peers/--no-peers", help="Measure the peers too; they are installed on first use.")]
+
+
+@bench.command()
+def train(
+    config: Config = None,
+    model: Annotated[str, typer.Option(help="Base: hub id, folder, GGUF file, smollm2, or qwen3-random (Qwen3-0.6B's shape, random weights).")] = "smollm2",
+    adapters: Annotated[int, typer.Option(min=1, help="Adapters in the bank.")] = 8,
+    batch: Annotated[int, typer.Option(min=1, help="Rows a step.")] = 4,
+    tokens: Annotated[int, typer.Option(min=32, help="Tokens a row.")] = 64,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each adapter.")] = 8,
+    rank: Annotated[int, typer.Option(min=1)] = 8,
+    repeats: Annotated[int, typer.Option(min=1, help="Each side so often in turn; the fastest counts.")] = 1,
+    grow: Annotated[str, typer.Option(help="Sizes of the bank for its own curve, such as 1,2,4,8.")] = "",
+    peers: Peers = True, as_json: AsJson = False,
+) -> None:
+    """Adapters an hour: the bank beside TRL's SFTTrainer and a plain peft loop, losses side by side.
+
+    Example: `paperlora bench train --adapters 8 --grow 1,2,4,8`
+    """
+    from paperlora.bench.result import as_json as plain
+    from paperlora.bench.result import print_result
+    from paperlora.bench.train import Load, bench_train
+    from paperlora.model.tiny import random_qwen3
+
+    settings = settings_of(config)
+    cache = settings.models.expanduser()
+    base = str(random_qwen3(cache / "qwen3-0.6b-random")) if model == "qwen3-random" else model
+    load = Load(base, cache, _device(settings.device), adapters=adapters, batch=batch, tokens=tokens, steps=steps, rank=rank)
+    sizes = [int(size) for size in grow.split(",") if size]
+    with console.status("bench") as status:
+        result = bench_train(load, peers=peers, grow=sizes, repeats=repeats, progress=lambda label, done, total: status.update(f"{label} ({done} of {total})"))
+    print_json(plain(result)) if as_json else print_result(result, console)
+
+
+def _device(wanted: str) -> str:
+    import torch
+
+    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted

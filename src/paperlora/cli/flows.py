@@ -77,12 +77,20 @@ def distill(documents: Uris = None, config: Config = None, as_json: AsJson = Fal
 
 
 @app.command()
-def train(datasets: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
+def train(
+    datasets: Uris = None,
+    recipe: Annotated[str, typer.Option(help="quick, seed, sweep, or a TOML file; by default the recipe of the settings.")] = "",
+    config: Config = None, as_json: AsJson = False,
+) -> None:
     """Train an adapter for each micro-dataset.
 
-    Example: `paperlora train datasets/arxiv-9901.00012v1/0123456789ab`
+    Examples: `paperlora train --recipe quick` · `paperlora train datasets/arxiv-9901.00012v1/0123456789ab --recipe sweep`
     """
-    _run_flow("train", config, as_json, datasets=[str(Path(d).resolve()) if "://" not in d else d for d in datasets or []])
+    from paperlora.lora.recipes import load_recipes
+
+    book = load_recipes(recipe) if recipe else None
+    chosen = {"recipes": [one.model_dump(mode="json") for one in book.recipes], "pilots": book.pilots} if book else {}
+    _run_flow("train", config, as_json, **chosen, datasets=[str(Path(d).resolve()) if "://" not in d else d for d in datasets or []])
 
 
 @app.command()

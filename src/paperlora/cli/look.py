@@ -154,3 +154,16 @@ def rebuild(config: Config = None) -> None:
     catalog = open_catalog(settings)
     print(f"{catalog.rebuild(stores(settings))} folders read")
     catalog.close()
+
+
+@app.command()
+def recipe(name: Annotated[str, typer.Argument(help="quick, seed or sweep.")] = "") -> None:
+    """Print a training recipe with what each knob does, to start your own from.
+
+    Example: `paperlora recipe quick > mine.toml`, edit it, then `paperlora train --recipe mine.toml`
+    """
+    from paperlora.lora.recipes import SHIPPED, recipe_text
+
+    if name and name not in SHIPPED:
+        raise SettingsError(f"There is no recipe {name}.", f"Name one of {', '.join(SHIPPED)}.")
+    print(recipe_text(name) if name else "\n".join(f"{one}: {recipe_text(one).splitlines()[0].removeprefix('# ')}" for one in SHIPPED))

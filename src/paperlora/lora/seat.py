@@ -43,8 +43,8 @@ class Seat:
 
     @property
     def ended(self) -> bool:
-        """Its dose is reached."""
-        return self.step >= self.course.steps
+        """Its dose is reached, or it was stopped before."""
+        return self.step >= self.course.steps or bool(self.progress.stopped)
 
     @property
     def made(self) -> Path:
@@ -92,20 +92,34 @@ class Seat:
         recent = [line.loss for line in self._telemetry if line.step > before]
         return sum(recent) / len(recent)
 
-    def checkpoint(self, loss: float, margins: dict[str, float]) -> None:
-        """Save a point of the dose curve."""
+    def checkpoint(self, loss: float, margins: dict[str, float], drift: float) -> None:
+        """Save a point of the dose curve, the last one where the recipe says that it is enough."""
+        self.progress = self.progress.model_copy(update={"stopped": self._enough(margins, drift)})
         name = "adapter" if self.ended else f"checkpoints/step-{self.step:05d}"
         self._bank.save(self.slot, self.made / name)
         delta = self._bank.delta_norms(self.slot)
         relative = {layer: norm / self._bank.base_norms[layer] for layer, norm in delta.items()}
         point = Checkpoint(
             step=self.step, epoch=self.course.epoch(self.step), folder=name, loss=loss, delta_norm=_total(delta.values()),
-            dev_margin=margins,
+            dev_margin=margins, drift=drift,
         )  # fmt: skip
         was = self.progress
         self.progress = was.model_copy(update={
             "checkpoints": (*was.checkpoints, point), "norms": (*was.norms, LayerNorms(step=self.step, delta=delta, relative=relative)),
         })  # fmt: skip
+
+    def _enough(self, margins: dict[str, float], drift: float) -> str:
+        """Why the training ends here; empty where it goes on, or has reached its dose anyway."""
+        recipe, before = self.course.recipe, self.progress.checkpoints[-1:]
+        if not self.step or self.step >= self.course.steps:
+            return ""
+        if recipe.max_drift is not None and drift > recipe.max_drift:
+            return f"drift of {drift:.3f} nats a token at step {self.step}, at most {recipe.max_drift:g}"
+        if recipe.flat_gain and before and before[0].step and margins:
+            gain = _mean(margins.values()) - _mean(before[0].dev_margin.values())
+            if gain < recipe.flat_gain:
+                return f"the dose curve rose by {gain:.3f} nats a token up to step {self.step}, less than {recipe.flat_gain:g}"
+        return ""
 
     # ------------------------------------------------------------ the end, or a pause
 
@@ -134,7 +148,7 @@ class Seat:
         return Adapter(
             id=f"{course.item.dataset.id}/{course.key[-12:]}", dataset=course.item.dataset.id,
             dataset_hash=course.item.dataset_hash, paper=course.item.dataset.paper.key, topic=course.item.dataset.topic,
-            recipe=course.recipe, base=base.id, checkpoints=was.checkpoints, steps=course.steps, rows=len(course.rows),
+            recipe=course.recipe, base=base.id, checkpoints=was.checkpoints, steps=self.step, stopped=was.stopped, rows=len(course.rows),
             tokens=sum(line.tokens for line in lines), loss_tokens=sum(line.loss_tokens for line in lines),
             seconds=self._seconds(), device_seconds=was.device_seconds, joules=was.joules, peak_bytes=was.peak_bytes,
             final_loss=sum(line.loss for line in last_epoch) / len(last_epoch), delta_norm=last.delta_norm,
@@ -151,6 +165,11 @@ class Seat:
 
     def _seconds(self) -> float:
         return self.progress.seconds + time.monotonic() - self._since
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found)
 
 
 def _total(norms: Iterable[float]) -> float:

@@ -34,6 +34,8 @@ class Progress(Record):
     telemetry: tuple[StepTelemetry, ...] = ()
     norms: tuple[LayerNorms, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
+    stopped: str = ""
+    """Why it ends before its dose; empty while it doesn't."""
 
 
 class Kept(NamedTuple):

@@ -77,6 +77,8 @@ def write_telemetry(
         for point in checkpoints:
             at = times.get(point.step, steps[0].time)
             writer.add_scalar("dose/delta_norm", point.delta_norm, point.step, walltime=at)
+            if point.drift is not None:
+                writer.add_scalar("dose/drift", point.drift, point.step, walltime=at)
             for idea, margin in point.dev_margin.items():
                 writer.add_scalar(f"dev_margin/{idea}", margin, point.step, walltime=at)
         for norm in norms:

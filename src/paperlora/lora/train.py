@@ -21,6 +21,7 @@ import torch
 
 from paperlora.errors import NothingToDo, TrainingDiverged
 from paperlora.lora.course import Course, TrainItem, lay_out, plan_course
+from paperlora.lora.guard import unrelated
 from paperlora.lora.meter import Meter
 from paperlora.lora.optimiser import RowAdamW, RowUpdate
 from paperlora.lora.seat import Seat
@@ -128,6 +129,9 @@ class BankTraining:
         self.bank.train()
         self.optimiser = RowAdamW(self.bank)
         self.meter = Meter(base.device)
+        # Nobody is seated yet: every slot is the bare base.
+        alone = log_likelihoods(self.bank, unrelated(0), batch_rows=MARGIN_ROWS)
+        self.base_loss = -sum(one.per_token for one in alone) / len(alone)
         self.seats: list[Seat] = []
         self.passes = 0
         self._total = sum(course.steps for course in courses)
@@ -249,9 +253,9 @@ class BankTraining:
 
     def _checkpoint(self, due: Sequence[tuple[Seat, float]]) -> None:
         """A point of the dose curve for each of them."""
-        margins = self._margins([seat for seat, _ in due])
-        for (seat, loss), found in zip(due, margins, strict=True):
-            seat.checkpoint(loss, found)
+        seats = [seat for seat, _ in due]
+        for (seat, loss), margins, drift in zip(due, self._margins(seats), self._drifts(seats), strict=True):
+            seat.checkpoint(loss, margins, drift)
 
     def _margins(self, seats: Sequence[Seat]) -> list[dict[str, float]]:
         """Each idea's mean margin of the right answer over the best wrong one (nats a token), on dev probes."""
@@ -265,6 +269,12 @@ class BankTraining:
                 margins.setdefault(margin.idea, []).append(right - max(wrong))
             found.append({idea: sum(all_) / len(all_) for idea, all_ in margins.items()})
         return found
+
+    def _drifts(self, seats: Sequence[Seat]) -> list[float]:
+        """How much each adapter lost on answers that it isn't taught, in nats a token."""
+        losses = [-one.per_token for one in log_likelihoods(self.bank, [t for seat in seats for t in unrelated(seat.slot)], batch_rows=MARGIN_ROWS)]
+        count = len(unrelated(0))
+        return [sum(losses[start : start + count]) / count - self.base_loss for start in range(0, len(losses), count)]
 
     def _end_or_save(self, seat: Seat) -> None:
         if not seat.ended:

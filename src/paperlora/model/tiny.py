@@ -57,6 +57,29 @@ def tiny_base(folder: Path, *, layers: int = 2, hidden: int = 64, seed: int = 0,
     return load_base(str(folder), device=device, cache=folder)
 
 
+def random_qwen3(folder: Path) -> Path:
+    """A model folder of Qwen3-0.6B's shape with random weights and the tiny tokenizer: for measuring speed alone.
+
+    Shape as in the published configuration: 28 layers of width 1,024, 16 heads over 8 key-value heads of width 128,
+    3,072 in between, a vocabulary of 151,936 tied to the output.
+    """
+    if not (folder / "model.safetensors").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        tokenizer = _tokenizer()
+        tokenizer.save_pretrained(folder)
+        config = Qwen3Config(
+            vocab_size=151936, hidden_size=1024, intermediate_size=3072, num_hidden_layers=28, num_attention_heads=16,
+            num_key_value_heads=8, head_dim=128, tie_word_embeddings=True, max_position_embeddings=40960,
+            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, bos_token_id=None,
+        )  # fmt: skip
+        with quiet(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = Qwen3ForCausalLM(config).bfloat16()
+            model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+            model.save_pretrained(folder)
+    return folder
+
+
 def _tokenizer() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

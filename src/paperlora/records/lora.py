@@ -38,6 +38,11 @@ class Recipe(Record):
     """Gradient norm of one adapter above which it is scaled down."""
     checkpoints: int = Field(default=4, ge=1)
     """Saved points of the dose curve, log-spaced over the steps, the last step always among them."""
+    flat_gain: float = Field(default=0.0, ge=0)
+    """End early when the mean margin on dev probes rose by less than this (nats a token) between two points of the dose
+    curve; 0: never."""
+    max_drift: float | None = Field(default=None, gt=0)
+    """End early when the loss on unrelated answers rose by more than this (nats a token) over the base's; None: never."""
     max_tokens: int = Field(default=512, ge=16)
     """A longer row is rejected, never cut."""
     seed: int = 0
@@ -67,6 +72,8 @@ class Checkpoint(Record):
     """‖ΔW‖_F over all adapted layers."""
     dev_margin: dict[str, float] = Field(default_factory=dict)
     """Idea id → mean log-likelihood of the answer minus that of the best distractor (nats a token), on dev probes."""
+    drift: float | None = None
+    """Loss on unrelated answers minus the base's (nats a token); above 0 it forgets."""
 
 
 class Adapter(Record):
@@ -104,4 +111,6 @@ class Adapter(Record):
     """‖ΔW‖_F of the final adapter."""
     relative_delta_norm: float
     """‖ΔW‖_F / ‖W‖_F over the adapted layers."""
+    stopped: str = ""
+    """Why it ended before its dose; empty where the dose was reached."""
     rejects: tuple[Reject, ...] = ()
