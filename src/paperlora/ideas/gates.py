@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from paperlora.ideas.answers import aliases, answer_kind, same_answer
+from paperlora.ideas.answers import aliases, answer_kind
 from paperlora.ideas.drafts import Draft
-from paperlora.ideas.grounding import Located, contains, locate, mentions, verbatim
+from paperlora.ideas.grounding import Located, contains, locate, mentions, stretches
 from paperlora.ideas.injection import addresses_reader, injected, overlaps
-from paperlora.ideas.likeness import fold
+from paperlora.ideas.likeness import asked, fold, same_subject, same_value
 from paperlora.ideas.numbers import unsupported
+from paperlora.ideas.phrases import goes_on, has_unit
 from paperlora.records import Document, Idea, Lesson, Paper, Quote, Reject, Topic, digest
 
 LONGEST_ANSWER = 8
@@ -49,36 +50,35 @@ def pass_gates(
     lessons: Sequence[Lesson],
     limit: int,
 ) -> Passed:
-    """Make ideas of drafts, strongest first, at most ``limit``."""
-    passed = ground(drafts, document, paper, topic, reader, lessons)
-    kept = within(passed.ideas, limit, paper)
-    return kept._replace(rejects=(*passed.rejects, *kept.rejects), snapped=passed.snapped)
+    """Make ideas of drafts, strongest first, at most ``limit``; nobody reads a second time."""
+    grounded = ground(drafts, document, paper, topic, reader)
+    kept = arrange(grounded.ideas, paper, lessons, limit)
+    return kept._replace(rejects=(*grounded.rejects, *kept.rejects), snapped=grounded.snapped)
 
 
-def ground(
-    drafts: Sequence[Draft],
-    document: Document,
-    paper: Paper,
-    topic: Topic,
-    reader: str,
-    lessons: Sequence[Lesson],
-) -> Passed:
-    """Make ideas of the drafts that stand on the paper's own text, strongest first. Every draft is an idea or a reject."""
+def ground(drafts: Sequence[Draft], document: Document, paper: Paper, topic: Topic, reader: str) -> Passed:
+    """Make ideas of the drafts that stand on the paper's own text, each once, strongest first.
+
+    Every draft is an idea or a reject.
+    """
     rejects: list[Reject] = []
     grounded: list[_Grounded] = []
     for draft in sorted(drafts, key=lambda draft: -draft.strength):
         told = _told(draft, document, paper, rejects)
         result = _ground(told, document, paper, topic, reader)
         grounded.append(result) if isinstance(result, _Grounded) else rejects.append(result)
-    ideas = _specific(_merged(_clear(grounded, paper, rejects), paper, rejects), paper, rejects)
-    ideas = _without(ideas, avoided_ideas(lessons), paper, rejects)
+    ideas = _merged([one.idea for one in grounded], paper, rejects)
     return Passed(tuple(ideas), tuple(rejects), sum(not one.located.exact for one in grounded))
 
 
-def within(ideas: Sequence[Idea], limit: int, paper: Paper) -> Passed:
-    """The first ``limit`` ideas; the others are counted."""
-    beyond = [_reject(paper, "over_limit", idea.subject, idea.relation, idea.answer) for idea in ideas[limit:]]
-    return Passed(tuple(ideas[:limit]), tuple(beyond), 0)
+def arrange(ideas: Sequence[Idea], paper: Paper, lessons: Sequence[Lesson], limit: int) -> Passed:
+    """The ideas of one paper beside each other: none that contradicts another, says less than another, was tried in vain,
+    or lies beyond the limit. Best after the second reading: a wrong claim must not make a right one ambiguous."""
+    rejects: list[Reject] = []
+    kept = _specific(_clear(ideas, paper, rejects), paper, rejects)
+    kept = _without(kept, avoided_ideas(lessons), paper, rejects)
+    rejects += [_reject(paper, "over_limit", idea.subject, idea.relation, idea.answer) for idea in kept[limit:]]
+    return Passed(tuple(kept[:limit]), tuple(rejects), 0)
 
 
 def avoided_ideas(lessons: Iterable[Lesson]) -> set[str]:
@@ -145,10 +145,14 @@ def _is_order(located: Located, document: Document) -> bool:
 
 def _answer_in(quote: str, draft: Draft) -> str | None:
     """The answer as the quote spells it: "37%" for "37 percent"."""
-    spellings = (
-        verbatim(quote, text) for text in (draft.answer, *aliases(draft.answer), *draft.aliases) if text.strip()
-    )
-    return next((text for text in spellings if text), None)
+    for spelling in (draft.answer, *aliases(draft.answer), *draft.aliases):
+        for place in stretches(quote, spelling) if spelling.strip() else ():
+            found = quote[place.start : place.end]
+            # "16" is "16 minutes" in "takes 16", not in "sixteen cores": a number that goes on counts something else.
+            bare = has_unit(draft.answer) and not has_unit(found)
+            if not (bare and goes_on(quote, place.end)):
+                return found
+    return None
 
 
 def _unfit(draft: Draft, document: Document) -> str | None:
@@ -206,14 +210,14 @@ def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def _clear(grounded: Iterable[_Grounded], paper: Paper, rejects: list[Reject]) -> list[Idea]:
+def _clear(ideas: Iterable[Idea], paper: Paper, rejects: list[Reject]) -> list[Idea]:
     """Without those for which the paper gives two answers: which one holds when, the triple does not say."""
     groups: dict[tuple[str, str], list[Idea]] = defaultdict(list)
-    for one in grounded:
-        groups[fold(one.idea.subject), fold(one.idea.relation)].append(one.idea)
+    for idea in ideas:
+        groups[fold(idea.subject), fold(idea.relation)].append(idea)
     clear: list[Idea] = []
     for group in groups.values():
-        if all(same_answer(group[0].answer, other.answer) for other in group):
+        if len(group) == 1:
             clear += group
         else:
             rejects += [
@@ -224,20 +228,25 @@ def _clear(grounded: Iterable[_Grounded], paper: Paper, rejects: list[Reject]) -
 
 
 def _merged(ideas: Iterable[Idea], paper: Paper, rejects: list[Reject]) -> list[Idea]:
-    """The same triple said twice is one idea with two quotes; the second saying is counted."""
-    first: dict[tuple[str, str], Idea] = {}
+    """The same said twice is one idea with two quotes; the second saying is counted."""
+    kept: list[Idea] = []
     for idea in ideas:
-        key = fold(idea.subject), fold(idea.relation)
-        known = first.get(key)
-        if known is None:
-            first[key] = idea
+        place = next((n for n, known in enumerate(kept) if _is_same(known, idea)), None)
+        if place is None:
+            kept.append(idea)
             continue
+        known = kept[place]
         rejects.append(
             _reject(paper, "duplicate", idea.subject, idea.relation, idea.answer, f"same as idea:{known.id}")
         )
-        if all(not _overlap(idea.quotes[0], quote) for quote in known.quotes):
-            first[key] = known.model_copy(update={"quotes": (*known.quotes, *idea.quotes)})
-    return list(first.values())
+        if not any(_overlap(idea.quotes[0], quote) for quote in known.quotes):
+            kept[place] = known.model_copy(update={"quotes": (*known.quotes, *idea.quotes)})
+    return kept
+
+
+def _is_same(left: Idea, right: Idea) -> bool:
+    """Asked alike up to word order and synonyms, with equal answers."""
+    return asked(left) == asked(right) and same_subject(left, right) and same_value(left, right) is True
 
 
 def _overlap(left: Quote, right: Quote) -> bool:
@@ -252,7 +261,7 @@ def _specific(ideas: Sequence[Idea], paper: Paper, rejects: list[Reject]) -> lis
         if any(
             fold(other.subject) == fold(idea.subject)
             and fold(other.relation).startswith(fuller)
-            and same_answer(other.answer, idea.answer)
+            and same_value(other, idea) is True
             for other in ideas
         ):
             rejects.append(_reject(paper, "duplicate", idea.subject, idea.relation, idea.answer))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import NamedTuple
@@ -101,11 +101,18 @@ def contains(text: str, words: str) -> bool:
     return bool(wanted) and re.search(rf"(?<![\w.]){re.escape(wanted)}(?!\w|[.,]\d)", _fold(text).text) is not None
 
 
-def verbatim(text: str, words: str) -> str | None:
-    """The words as they stand in the text; None where they do not."""
+class Stretch(NamedTuple):
+    """Where words stand in a text."""
+
+    start: int
+    end: int
+
+
+def stretches(text: str, words: str) -> Iterator[Stretch]:
+    """Every place where the words stand in the text, print and white space ignored, not inside a longer word or number."""
     folded, wanted = _fold(text), _fold(words).text.strip()
-    match = re.search(rf"(?<![\w.]){re.escape(wanted)}(?!\w|[.,]\d)", folded.text) if wanted else None
-    return text[folded.places[match.start()] : folded.places[match.end() - 1] + 1] if match else None
+    for match in re.finditer(rf"(?<![\w.]){re.escape(wanted)}(?!\w|[.,]\d)", folded.text) if wanted else ():
+        yield Stretch(folded.places[match.start()], folded.places[match.end() - 1] + 1)
 
 
 @lru_cache(maxsize=1024)

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from paperlora.ideas.verbs import words as word_set
 
+# Longer words first: "six" would take the beginning of "sixteen".
 _ONES = (
-    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
-    "eighteen|nineteen"
+    "eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|two|three|four|five|six|seven|eight|"
+    "nine|ten"
 )
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _WORDS = rf"(?:(?:{_TENS})(?:-(?:one|{_ONES}))?|{_ONES})"
@@ -219,3 +220,8 @@ def number_part(answer: str) -> str:
 def is_number(answer: str) -> bool:
     """The answer begins with a number."""
     return re.match(rf"{NUMBER}(?![a-z])", answer) is not None
+
+
+def has_unit(answer: str) -> bool:
+    """A number with what it counts or measures: "37 percent", not "37"."""
+    return is_number(answer) and number_part(answer) != answer.strip()

@@ -11,7 +11,7 @@ from paperlora.ideas import checking, extractive, llm_reader
 from paperlora.ideas.asking import Spent
 from paperlora.ideas.coverage import SectionCoverage, coverage
 from paperlora.ideas.drafts import Drafts
-from paperlora.ideas.gates import Passed, avoided_ideas, ground, within
+from paperlora.ideas.gates import Passed, arrange, avoided_ideas, ground
 from paperlora.ideas.llm_reader import Job
 from paperlora.llm.client import CLIENT_VERSION, LlmClient, Question
 from paperlora.progress import Progress, silent
@@ -166,7 +166,7 @@ def _read_together(
         raise SettingsError("The settings name an LLM as the reader, but no client was made for it.")
     reader = reader_id(settings)
     passed = [
-        ground(drafts.drafts, job.document, job.paper, job.topic, reader, job.lessons)
+        ground(drafts.drafts, job.document, job.paper, job.topic, reader)
         for job, drafts in zip(jobs, read, strict=True)
     ]
     opinions = _checked(jobs, passed, llm if settings.ideas.check else None, progress)
@@ -189,7 +189,7 @@ def _checked(
 
 def _found(job: Job, read: Drafts, passed: Passed, opinions: checking.Opinions | None, limit: int) -> IdeasFound:
     checked = checking.supported(passed.ideas, opinions.of) if opinions else checking.Checked(passed.ideas, ())
-    kept = within(checked.ideas, limit, job.paper)
+    kept = arrange(checked.ideas, job.paper, job.lessons, limit)
     rejects = (*read.rejects, *passed.rejects, *checked.rejects, *kept.rejects)
     seen = coverage(job.document, read, kept.ideas)
     counts = read.counts | {
