@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from paperlora.errors import DocumentUnreadable, SourceAnswerInvalid, SourceError, SourceRefused, SourceUnavailable
+from paperlora.errors import SourceAnswerInvalid, SourceError, SourceRefused, SourceUnavailable
 from paperlora.literature.arxiv_source import check_feed, parse_feed
-from paperlora.literature.fetch import Downloader, fetch_pdf
 from paperlora.literature.ingest import ingest_papers
 from paperlora.literature.polite import Pace, Patience, patiently, retry_after
 from paperlora.literature.scholar_source import parse_batch, parse_papers
@@ -25,7 +24,7 @@ from paperlora.records import Document, Paper, Topic
 from paperlora.sandbox.corpus import PAPERS, TOPICS
 from paperlora.sandbox.server import Sandbox
 from paperlora.settings import Settings
-from paperlora.store import Store, read_json
+from paperlora.store import Store, read_json, slug
 
 EVERYTHING = Topic(name="everything", arxiv="all:*", semantic_scholar="*", max_papers=50)
 
@@ -260,75 +259,6 @@ def test_same_doi_is_the_same_paper() -> None:
     assert (one.id, one.abstract, one.sources) == ("arxiv:9901.00001", "A.", ("arxiv", "semantic_scholar"))
 
 
-# ------------------------------------------------------------------------ fetch
-
-
-def test_pdf_is_fetched_once(sandbox: Sandbox, settings: Settings, store: Store) -> None:
-    paper = paper_named(search_arxiv(EVERYTHING, settings), "Copper Sieve")
-    path = fetch_pdf(paper, settings, store)
-    assert path.read_bytes().startswith(b"%PDF-")
-    assert fetch_pdf(paper, settings, store) == path
-    assert sandbox.counts["arxiv.pdf"] == 1
-
-
-def test_altered_pdf_is_fetched_again(sandbox: Sandbox, settings: Settings, store: Store) -> None:
-    paper = paper_named(search_arxiv(EVERYTHING, settings), "Copper Sieve")
-    path = fetch_pdf(paper, settings, store)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1] + b"?")
-    assert fetch_pdf(paper, settings, store).read_bytes() == whole
-    assert sandbox.counts["arxiv.pdf"] == 2
-
-
-@pytest.mark.parametrize("kind", ["unavailable", "truncated", "html", "stall", "timeout", "rate_limit"])
-def test_download_has_a_bad_moment(kind: str, sandbox: Sandbox, settings: Settings, store: Store) -> None:
-    paper = paper_named(search_arxiv(EVERYTHING, settings), "Copper Sieve")
-    options: dict[str, Any] = {
-        "rate_limit": {"retry_after": 0},
-        "timeout": {"seconds": 3},
-        "stall": {"seconds": 3},
-    }.get(kind, {})
-    sandbox.fault("arxiv.pdf", kind, times=1, **options)
-    assert fetch_pdf(paper, settings, store).stat().st_size > 5_000
-    assert sandbox.counts["arxiv.pdf"] == 2
-
-
-@pytest.mark.parametrize(
-    ("kind", "error"),
-    [
-        ("unavailable", SourceUnavailable),
-        ("truncated", SourceAnswerInvalid),
-        ("html", DocumentUnreadable),
-        ("empty_body", DocumentUnreadable),
-    ],
-)
-def test_download_that_never_succeeds_leaves_nothing(
-    kind: str, error: type[Exception], sandbox: Sandbox, settings: Settings, store: Store
-) -> None:
-    paper = paper_named(search_arxiv(EVERYTHING, settings), "Copper Sieve")
-    sandbox.fault("arxiv.pdf", kind)
-    with pytest.raises(error):
-        fetch_pdf(paper, settings, store)
-    assert store.folders("pdfs") == ()
-
-
-def test_too_large_a_download_is_stopped(settings: Settings, store: Store) -> None:
-    paper = paper_named(search_arxiv(EVERYTHING, settings), "Copper Sieve")
-    small = settings.model_copy(update={"reading": settings.reading.model_copy(update={"max_megabytes": 0.002})})
-    with pytest.raises(DocumentUnreadable) as caught:
-        fetch_pdf(paper, small, store)
-    assert caught.value.reason == "too_large"
-
-
-def test_dead_host_costs_full_patience_only_a_few_times(sandbox: Sandbox, settings: Settings) -> None:
-    sandbox.fault("arxiv.pdf", "unavailable")
-    with Downloader(settings) as downloader:
-        for _ in range(5):
-            with pytest.raises(SourceUnavailable):
-                downloader.download(f"{sandbox.url}/pdf/9901.00014v1")
-    assert sandbox.counts["arxiv.pdf"] == 3 * 4 + 2
-
-
 # ----------------------------------------------------------------------- ingest
 
 
@@ -403,7 +333,7 @@ def test_web_page_instead_of_a_pdf_is_one_reject(
     assert (reject.stage, reject.item, reject.reason) == ("ingest", paper.key, "not_a_pdf")
 
 
-@pytest.mark.parametrize("point", ["pdfs:before-rename", "documents:before-manifest", "documents:after-rename"])
+@pytest.mark.parametrize("point", ["fulltexts:before-rename", "documents:before-manifest", "documents:after-rename"])
 def test_killed_run_goes_on_without_repeating_or_losing(
     point: str, found: tuple[Paper, ...], sandbox: Sandbox, settings: Settings, store: Store
 ) -> None:
@@ -420,11 +350,14 @@ def test_killed_run_goes_on_without_repeating_or_losing(
         [sys.executable, "-c", code], input=given, text=True, env={**os.environ, "PAPERLORA_FAILPOINT": point}
     )
     assert killed.returncode == -9
-    fetched = len(store.folders("pdfs"))
-    before = sandbox.counts["arxiv.pdf"]
+    fetched = {Path(uri).name for uri in store.folders("fulltexts")}
+    before = len(sandbox.requests)
     result = ingest_papers(some, settings, store)
     assert len(result.documents) + len(result.rejects) == len(some)
-    assert sandbox.counts["arxiv.pdf"] - before == len(some) - fetched
+    asked = "\n".join(seen.url for seen in sandbox.requests[before:])
+    for paper in some:
+        there = any(name.startswith(slug(paper.key)) for name in fetched)
+        assert (paper.external_ids["arxiv"] in asked) != there
 
 
 # ---------------------------------------------------------------------- manners

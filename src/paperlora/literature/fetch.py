@@ -11,12 +11,9 @@ import httpx
 
 from paperlora.errors import DocumentUnreadable, HostNotAllowed, SourceAnswerInvalid, StoreError
 from paperlora.literature.polite import Patience, Polite
-from paperlora.records import Paper
 from paperlora.settings import Settings
-from paperlora.store import Store, slug
+from paperlora.store import Store
 
-KIND = "pdfs"
-FILE = "paper.pdf"
 MAGIC_WITHIN = 1024
 """Bytes in which ``%PDF-`` must begin (as PDF readers take it)."""
 
@@ -111,32 +108,6 @@ class Downloader:
 def _recognise(head: bytes, kind: FileType, url: str, enough: bool) -> None:
     if enough and not kind.begins(head):
         raise WrongType(f"{url} is not what was asked for: it begins with {head[:20]!r}.")
-
-
-def fetch_pdf(paper: Paper, settings: Settings, store: Store, downloader: Downloader | None = None) -> Path:
-    """Local path of a paper's PDF; fetched only where the store doesn't have it.
-
-    Args:
-        downloader: shared by a batch; None for one of its own.
-
-    Raises:
-        SourceError: it can't be fetched.
-        DocumentUnreadable: what is there is no PDF, or too large; no source offers a full text, or only one at a host
-            that isn't allowed.
-    """
-    key = slug(paper.key)
-    if (folder := stored(store, KIND, key)) is not None:
-        return folder / FILE
-    if not paper.pdf_url:
-        raise DocumentUnreadable(f"No source offers the full text of {paper.key}.", reason="no_full_text")
-    if downloader is None:
-        with Downloader(settings) as own:
-            return fetch_pdf(paper, settings, store, own)
-    with store.writing(KIND, key) as draft:
-        saved = download_pdf(paper.pdf_url, draft.path / FILE, downloader)
-        draft.inputs = {paper.pdf_url: paper.key}
-        draft.counts = {"bytes": saved.bytes}
-    return store.folder(KIND, key) / FILE
 
 
 def download_pdf(url: str, path: Path, downloader: Downloader) -> Saved:

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from paperlora.errors import DocumentUnreadable, HostNotAllowed, SourceAnswerInvalid, SourceRefused
-from paperlora.literature.fetch import MAGIC_WITHIN, Downloader, FileType, Saved, WrongType, download_pdf, stored
+from paperlora.literature.fetch import Downloader, FileType, Saved, WrongType, download_pdf, stored
 from paperlora.literature.safety import is_loopback
 from paperlora.records import Paper
 from paperlora.settings import Settings
@@ -34,6 +34,10 @@ _ARXIV_ID = re.compile(r"\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7}")
 _GZIP = b"\x1f\x8b"
 _TEX = re.compile(rb"\\document(?:class|style)\b|\\input\s+amstex")
 _FIRST_BYTES, _LAST_BYTES = 65_536, 4096
+
+
+class BrokenArchive(WrongType):
+    """A source that can't be unpacked: the next attempt may bring it whole."""
 
 
 class FullText(NamedTuple):
@@ -161,6 +165,8 @@ def _latex(url: str, folder: Path, downloader: Downloader) -> _File:
 def _download(url: str, path: Path, kind: FileType, downloader: Downloader) -> Saved:
     try:
         return downloader.download(url, path, kind)
+    except BrokenArchive as error:
+        raise _NotThere("a broken archive") from error
     except WrongType as error:  # after the last attempt: arXiv says in a page of its own that there is none
         raise _NotThere("a web page without it") from error
     except SourceRefused as error:
@@ -201,23 +207,20 @@ def source_ending(path: Path) -> str | None:
     its authors sent a PDF (which arXiv's ``/src`` packs into an archive).
 
     Raises:
-        WrongType: the archive is broken.
+        BrokenArchive: it can't be unpacked.
     """
     with path.open("rb") as file:
-        if file.read(2) != _GZIP:
-            return None if _is_pdf(path.read_bytes()[:MAGIC_WITHIN]) else ".tex"
+        head = file.read(_FIRST_BYTES)
+    if not head.startswith(_GZIP):
+        return ".tex" if _TEX.search(head) else None
     try:
         with gzip.open(path) as unpacked:
-            head = unpacked.read(MAGIC_WITHIN)
-            if head[257:262] != b"ustar":
-                return None if _is_pdf(head) else ".gz"
-        return ".tar.gz" if _has_tex(path) else None
+            head = unpacked.read(_FIRST_BYTES)
+        if head[257:262] == b"ustar":
+            return ".tar.gz" if _has_tex(path) else None
+        return ".gz" if _TEX.search(head) else None
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise WrongType(f"{path.name} is a broken archive: {error}.") from error
-
-
-def _is_pdf(head: bytes) -> bool:
-    return b"%PDF-" in head or head.startswith(b"%!PS")
+        raise BrokenArchive(f"{path.name} is a broken archive: {error}.") from error
 
 
 def _has_tex(path: Path) -> bool:
