@@ -101,7 +101,7 @@ def plan_searches(
     backfill = window != EVER
     by_query: dict[tuple[SourceName, str], list[Topic]] = {}
     for topic in topics:
-        for source, query in _queries(topic):
+        for source, query in _queries(topic, settings):
             by_query.setdefault((source, query), []).append(topic)
     asked = [_search(source, query, tuple(of), cursors, window, settings) for (source, query), of in by_query.items()]
     if not settings.arxiv.sets or backfill:
@@ -112,12 +112,13 @@ def plan_searches(
     return (*sets, *(search for search in asked if search.source != "arxiv" or not (search.cursor and harvested)))
 
 
-def _queries(topic: Topic) -> Iterator[tuple[SourceName, str]]:
+def _queries(topic: Topic, settings: Settings) -> Iterator[tuple[SourceName, str]]:
     if topic.arxiv:
         yield "arxiv", topic.arxiv
     if topic.semantic_scholar:
         yield "semantic_scholar", topic.semantic_scholar
-    elif topic.openalex:
+    elif topic.openalex and (settings.openalex.api_key or not topic.arxiv):
+        # Without a key OpenAlex lists nothing: then it is asked only where a topic has no other source.
         yield "openalex", topic.openalex
 
 
@@ -134,7 +135,7 @@ def _search(
     newest = max(topic.max_papers for topic in topics) if span.since is None and not backfill else None
     search = Search(source, query, topics, span, newest, backfill=backfill)
     search = search._replace(cursor=cursors.get(search.name, ""))
-    if source != "semantic_scholar":
+    if source != "semantic_scholar" or not settings.openalex.api_key:
         return search
     other = next((topic.openalex for topic in topics if topic.openalex), "") or fallback_query(query)
     return search._replace(stand_in=_search("openalex", other, topics, cursors, window, settings))
@@ -172,8 +173,10 @@ def find(search: Search, settings: Settings, store: Store, progress: Progress = 
             raise
         try:
             found = discover(search.stand_in, settings, store, progress)
-        except SourceError:
-            raise error from None
+        except SourceError as second:
+            raise type(error)(
+                f"{error.message} Nor could {search.stand_in.source} stand in: {second.message}", error.remedy
+            ) from error
         return found._replace(failed=error.message)
 
 
