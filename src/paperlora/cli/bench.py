@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,6 +48,29 @@ def train(
     sizes = [int(size) for size in grow.split(",") if size]
     with console.status("bench") as status:
         result = bench_train(load, peers=peers, grow=sizes, repeats=repeats, progress=lambda label, done, total: status.update(f"{label} ({done} of {total})"))
+    print_json(plain(result)) if as_json else print_result(result, console)
+
+
+@bench.command()
+def read(
+    folder: Annotated[Path | None, typer.Argument(help="A folder of PDFs; without it the sandbox's papers.")] = None,
+    copies: Annotated[int, typer.Option(min=1, help="Every paper so often in one batch.")] = 4,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each reader; the median counts.")] = 3,
+    peers: Peers = True, as_json: AsJson = False,
+) -> None:
+    """Pages a CPU second: the reader beside plain PyMuPDF, its dict, pypdf and pdfminer.six.
+
+    Example: `paperlora bench read papers/ --copies 4`
+    """
+    from paperlora.bench.read import bench_read
+    from paperlora.bench.result import as_json as plain
+    from paperlora.bench.result import print_result
+
+    with console.status("bench") as status:
+        result = bench_read(
+            folder, copies=copies, repeats=repeats, peers=peers,
+            progress=lambda what, done, total: status.update(f"{what} ({done} of {total})"),
+        )
     print_json(plain(result)) if as_json else print_result(result, console)
 
 
