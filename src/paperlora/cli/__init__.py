@@ -7,11 +7,11 @@ import sys
 
 from rich.console import Console
 
-from paperlora.cli import bench, flows, look
+from paperlora.cli import bench, datasets, flows, look
 from paperlora.cli.app import app
 from paperlora.errors import PaperLoraError
 
-__all__ = ["app", "bench", "flows", "look", "main"]
+__all__ = ["app", "bench", "datasets", "flows", "look", "main"]
 
 
 def main() -> None:
