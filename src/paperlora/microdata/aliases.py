@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from paperlora.microdata.values import number_value
+from paperlora.microdata.values import WORD_NUMBERS, number_value
 from paperlora.records import Idea, Reject
 
 LONGEST_ANSWER = 8
@@ -57,12 +57,20 @@ def _fault(idea: Idea, alias: str, rivals: set[str]) -> str:
 
 def _same_value(answer: str, alias: str) -> bool:
     """Numbers are equal, or one is the other as a share of a hundred; texts without a number can't be compared."""
-    left, right = number_value(answer), number_value(alias)
+    left, right = _value(answer), _value(alias)
     if left is None or right is None:
         return True
     is_share = bool(re.search(r"%|per\s?cent", f"{answer} {alias}", re.IGNORECASE))
     factors = (1.0, 100.0, 0.01) if is_share else (1.0,)
     return any(abs(left - right * factor) <= TOLERANCE * max(abs(left), 1.0) for factor in factors)
+
+
+def _value(text: str) -> float | None:
+    """Its number; a compound in words ("sixty-four") counts as none, its last part would say another one."""
+    if any(char.isdigit() for char in text):
+        return number_value(text)
+    words = re.findall(r"[a-z]+(?:-[a-z]+)*", text.casefold())
+    return next((float(WORD_NUMBERS.index(word)) for word in words if word in WORD_NUMBERS), None)
 
 
 def given_away(idea: Idea, answer: str) -> bool:

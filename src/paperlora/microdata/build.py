@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paperlora.errors import NothingToDo, StoreError
 from paperlora.microdata.anchors import anchors_hash
-from paperlora.microdata.answerability import unanswerable
+from paperlora.microdata.answerability import check_answerable
 from paperlora.microdata.card import write_card
 from paperlora.microdata.pools import pools_hash
 from paperlora.microdata.probe_wordings import prompts_hash
 from paperlora.microdata.refusals import properties_hash
 from paperlora.microdata.replay import Replays, replays_key, replays_of
 from paperlora.microdata.rows import GENERATOR, write_rows
-from paperlora.microdata.selection import NO_BASE, Asked, Gates, Selection, select
+from paperlora.microdata.selection import NO_BASE, Answerability, Asked, Gates, Selection, select
 from paperlora.microdata.shared_rows import Material, shared_rows
 from paperlora.microdata.wordings import VERSION
 from paperlora.progress import Progress, silent
@@ -85,17 +85,39 @@ def build_dataset(
         raise NothingToDo(
             f"{paper.key} has no idea that can be taught and judged ({len(ideas)} read, {_reasons(selection.rejects)})."
         )
-    probes_hash = _hash(selection.probes)
+    probes_hash = hash_of(selection.probes)
     made = _rows(Material(paper, text, _replays(settings, base, progress), settings.microdata.replay_share), selection)
     record = _record(paper, topic, selection, made, probes_hash, parents, lessons)
-    kind = slug(paper.key)
-    if not store.has(kind, record.revision):
-        source = _source_hash(paper, ideas, settings, parents, None if base is None else base.id, text)
-        with store.writing(kind, record.revision) as draft:
-            _write(draft, record, made.rows, selection.probes, source)
-            if base is not None:
-                draft.models["base"] = base.id.weights_hash
-    return store.uri(kind, record.revision)
+    source = _source_hash(paper, ideas, settings, parents, None if base is None else base.id, text)
+    models = {"reader": record.reader, "generator": GENERATOR} | ({} if base is None else {"base": base.id.weights_hash})
+    prompts = {"wordings": prompts_hash()}
+    return write_revision(record, made.rows, selection.probes, store, source=source, prompts=prompts, models=models)
+
+
+def write_revision(
+    record: MicroDataset, rows: Sequence[Example], probes: Sequence[Probe], store: Store, *, source: str,
+    prompts: Mapping[str, str], models: Mapping[str, str],
+) -> str:  # fmt: skip
+    """Write a revision unless one of the same rows and probes is there; its id and counts come from these.
+
+    Args:
+        record: of the revision; id, revision and the counts of what is kept are filled in here.
+        source: digest of everything it was made from, by which it is found again.
+        prompts: prompt name → hash.
+        models: role → model.
+
+    Returns:
+        Its URI.
+    """
+    revision, kind = digest(hash_of(rows), record.probes_hash)[:12], slug(record.paper.key)
+    whole = record.model_copy(update={
+        "id": f"{kind}/{revision}", "revision": revision, "counts": record.counts | _counts(rows, probes),
+    })  # fmt: skip
+    if not store.has(kind, revision):
+        with store.writing(kind, revision) as draft:
+            _write(draft, whole, rows, probes, source)
+            draft.prompts, draft.models = dict(prompts), dict(models)
+    return store.uri(kind, revision)
 
 
 def find_dataset(
@@ -126,7 +148,7 @@ def load(folder: Path) -> LoadedDataset:
     manifest = read_manifest(folder)
     record = read_json(folder / "dataset.json", MicroDataset)
     probes = read_jsonl(folder / "probes.jsonl", Probe)
-    if _hash(probes) != record.probes_hash:
+    if hash_of(probes) != record.probes_hash:
         raise StoreError(
             f"The probes of {record.id} are not those that were frozen before its rows.",
             f"Remove {folder} and run distill again.",
@@ -153,8 +175,8 @@ def _gates(settings: Settings, base: Base | None) -> Gates:
 
         return embed_texts(base, texts)
 
-    def check(waiting: Sequence[Asked]) -> Mapping[str, str]:
-        return unanswerable(waiting, base)
+    def check(waiting: Sequence[Asked]) -> Answerability:
+        return check_answerable(waiting, base)
 
     return Gates(embed if settings.microdata.meaning else None, check if settings.microdata.answerability else None)
 
@@ -190,12 +212,10 @@ def _record(
     paper: Paper, topic: str, selection: Selection, made: _Made, probes_hash: str, parents: Sequence[str],
     lessons: Sequence[str],
 ) -> MicroDataset:  # fmt: skip
-    revision = digest(_hash(made.rows), probes_hash)[:12]
     ideas = tuple(fact.idea for fact in selection.facts)
     return MicroDataset(
-        id=f"{slug(paper.key)}/{revision}", revision=revision, paper=paper, topic=topic, ideas=ideas,
-        reader=ideas[0].reader, parents=tuple(parents), lessons=tuple(lessons),
-        counts=_counts(made.rows, selection.probes) | dict(sorted(made.book.items())),
+        id="", revision="", paper=paper, topic=topic, ideas=ideas, reader=ideas[0].reader, parents=tuple(parents),
+        lessons=tuple(lessons), counts=dict(sorted(made.book.items())),
         rejects=(*selection.rejects, *made.rejects), probes_hash=probes_hash, licence=paper.licence,
     )  # fmt: skip
 
@@ -205,7 +225,8 @@ def _counts(rows: Sequence[Example], probes: Sequence[Probe]) -> dict[str, int]:
     return {"rows": len(rows), "probes": len(probes), **dict(sorted(by_name.items()))}
 
 
-def _hash(records: Sequence[Record]) -> str:
+def hash_of(records: Sequence[Record]) -> str:
+    """Digest of records in their order."""
     return digest([record.model_dump(mode="json") for record in records])
 
 
@@ -219,8 +240,7 @@ def _write(draft: Draft, record: MicroDataset, rows: Sequence[Example], probes: 
     write_parquet(draft.path / "data" / "rows.parquet", rows)
     write_parquet(draft.path / "data" / "probes.parquet", probes)
     draft.inputs = {f"idea:{idea.id}": digest(idea) for idea in record.ideas}
-    draft.settings, draft.prompts = {"source": source}, {"wordings": prompts_hash()}
-    draft.models = {"reader": record.reader, "generator": GENERATOR}
+    draft.settings = {"source": source}
     draft.counts, draft.rejects = record.counts, list(record.rejects)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -36,8 +37,9 @@ def _grams(words: Sequence[str], size: int) -> list[tuple[str, ...]]:
 
 def jaccard(left: Surface, right: Surface) -> float:
     """Shared 3-grams over all 3-grams of both texts; 0 for two empty texts."""
-    union = len(left.short | right.short)
-    return len(left.short & right.short) / union if union else 0.0
+    shared = len(left.short & right.short)
+    union = len(left.short) + len(right.short) - shared
+    return shared / union if union else 0.0
 
 
 def compare(left: Surface, right: Surface) -> str | None:
@@ -54,23 +56,30 @@ class LeakGate:
 
     def __init__(self, probes: Iterable[Probe], meaning: MeaningGate | None = None) -> None:
         held_out = [probe for probe in probes if probe.family != "trained_form"]
-        self._surfaces = [(probe.id, surface(prompt_text(probe.messages))) for probe in held_out]
-        self._ids = frozenset(probe.id for probe in held_out)
-        self._meaning = meaning
+        self._ids = [probe.id for probe in held_out]
+        self._surfaces = [surface(prompt_text(probe.messages)) for probe in held_out]
+        self._having: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for number, one in enumerate(self._surfaces):
+            for gram in one.short | one.long:
+                self._having[gram].append(number)
+        self._asked, self._meaning = frozenset(self._ids), meaning
 
     def leaks(self, messages: Sequence[Message]) -> list[Leak]:
         """Every probe that a row comes too close to in its words, by its prompt alone or by prompt and answer together."""
-        texts = [surface(prompt_text(messages)), surface("\n".join(message.content for message in messages))]
-        found = []
-        for probe, held_out in self._surfaces:
-            detail = next((why for text in texts if (why := compare(held_out, text))), None)
-            if detail:
-                found.append(Leak(probe, detail))
-        return found
+        found: dict[int, Leak] = {}
+        for text in (prompt_text(messages), "\n".join(message.content for message in messages)):
+            mine = surface(text)
+            # Only probes that share a piece at all are compared: most of a big dataset's don't.
+            shared = Counter(number for gram in mine.short | mine.long for number in self._having.get(gram, ()))
+            for number in shared:
+                detail = compare(self._surfaces[number], mine) if number not in found else None
+                if detail:
+                    found[number] = Leak(self._ids[number], detail)
+        return [found[number] for number in sorted(found)]
 
     def leak(self, messages: Sequence[Message]) -> Leak | None:
         """The first probe that a row comes too close to, in its words or in its meaning."""
         by_words = self.leaks(messages)
         if by_words or self._meaning is None:
             return by_words[0] if by_words else None
-        return self._meaning.leak(prompt_text(messages), self._ids)
+        return self._meaning.leak(prompt_text(messages), self._asked)

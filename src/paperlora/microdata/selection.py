@@ -31,15 +31,20 @@ class Asked(NamedTuple):
     probes: tuple[Probe, ...]
 
 
-Unanswerable = Callable[[Sequence[Asked]], Mapping[str, str]]
-"""Ideas with their probes → of those whose probes a base can't answer with the passage before it, id and detail."""
+class Answerability(NamedTuple):
+    """What a base can't answer with the passage before it."""
+
+    faults: Mapping[str, str]
+    """Idea id → detail."""
+    notices: tuple[Reject, ...] = ()
+    """What makes the test void."""
 
 
 class Gates(NamedTuple):
     """What only a base can tell; None without one."""
 
     embed: Embed | None = None
-    unanswerable: Unanswerable | None = None
+    answerable: Callable[[Sequence[Asked]], Answerability] | None = None
 
 
 NO_BASE = Gates()
@@ -68,8 +73,8 @@ def select(ideas: Sequence[Idea], neighbours: Sequence[Idea], gates: Gates = NO_
     """
     work = _Selecting(ideas, neighbours, gates)
     work.settle()
-    if gates.unanswerable is not None and work.facts:
-        work.leave_out(gates.unanswerable([Asked(fact.idea, work.probes[fact.idea.id]) for fact in work.facts]))
+    if gates.answerable is not None and work.facts:
+        work.leave_out(gates.answerable([Asked(fact.idea, work.probes[fact.idea.id]) for fact in work.facts]))
         work.settle()
     return work.done()
 
@@ -121,10 +126,11 @@ class _Selecting:
             for fact in [fact for fact in self.facts if not _judgeable(self.probes[fact.idea.id])]:
                 self._drop(fact, "probe_leak", "subject and relation are so long that every wording repeats them")
 
-    def leave_out(self, faults: Mapping[str, str]) -> None:
+    def leave_out(self, found: Answerability) -> None:
         """Drop what a base can't answer with the passage before it."""
-        for fact in [fact for fact in self.facts if fact.idea.id in faults]:
-            self._drop(fact, "unanswerable_with_passage", faults[fact.idea.id])
+        self.rejects += found.notices
+        for fact in [fact for fact in self.facts if fact.idea.id in found.faults]:
+            self._drop(fact, "unanswerable_with_passage", found.faults[fact.idea.id])
 
     def _drop_nearest(self, fact: Fact) -> None:
         """Take out the probe that most wordings of this idea come too close to."""
