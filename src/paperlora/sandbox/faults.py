@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ROUTES = ("arxiv.query", "arxiv.pdf", "arxiv.html", "arxiv.src", "oai", "openalex", "s2.bulk", "s2.batch", "s2.paper", "s2.pdf", "llm.chat", "llm.models", "llm.files", "llm.batches", "llm.batch")
+ROUTES = ("arxiv.query", "arxiv.pdf", "arxiv.html", "arxiv.src", "oai", "openalex", "s2.bulk", "s2.batch", "s2.paper", "s2.pdf", "llm.chat", "llm.models", "llm.embeddings", "llm.files", "llm.batches", "llm.batch")
 
 KINDS: Mapping[str, str] = {
     "rate_limit": "429; option retry_after: seconds or an HTTP date for the Retry-After header (default 1, None for no header)",

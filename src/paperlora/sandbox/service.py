@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
-from paperlora.sandbox import arxiv_api, chat_api, oai_api, openalex_api, scholar_api
+from paperlora.sandbox import arxiv_api, chat_api, embeddings_api, oai_api, openalex_api, scholar_api
 from paperlora.sandbox.batch_api import Batches
 from paperlora.sandbox.faults import Fault, FaultBoard
 from paperlora.sandbox.hub_api import HubStandIn
@@ -77,6 +77,7 @@ class Service:
                 self._route("/reader/{name}.pdf", "s2.pdf", self._scholar_pdf),
                 self._route("/v1/chat/completions", "llm.chat", self._chat, "POST"),
                 self._route("/v1/models", "llm.models", self._models),
+                self._route("/v1/embeddings", "llm.embeddings", self._embeddings, "POST"),
                 self._route("/v1/files", "llm.files", self._upload, "POST"),
                 self._route("/v1/files/{name}/content", "llm.files", self._file),
                 self._route("/v1/batches", "llm.batches", self._begin_batch, "POST"),
@@ -243,6 +244,11 @@ class Service:
         return JSONResponse(
             {"object": "list", "data": [{"id": chat_api.MODEL, "object": "model", "owned_by": "paperlora"}]}
         )
+
+    async def _embeddings(self, request: Request, fault: Fault | None) -> Response:
+        if request.headers.get("authorization") == f"Bearer {WRONG_KEY}":
+            return _json(chat_api.wrong_key(WRONG_KEY))
+        return _json(embeddings_api.answer(await request.json()))
 
     def _answer_line(self, asked: object) -> chat_api.Reply:
         return chat_api.answer(asked, self.library.facts, self.script, None)
