@@ -140,5 +140,5 @@ def close_ingest(answers: Answers, work: Work, readings: Sequence[Reading], conf
     handed_on = steps.close(key, answers, work, documents, rejects, store)
     tell_run("ingest", handed_on, rejects, sum(map(len, work.batches)))
     steps.record_run(key, documents, settings, store)
-    steps.check(answers, work, len(documents), rejects)
+    steps.check(answers, work, len(documents), rejects, handed_on)
     return handed_on

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from paperlora.catalog import Catalog, open_catalog, stores
+from paperlora.catalog.queue import PASSING_REASONS
 from paperlora.errors import NothingToDo, PaperLoraError, SettingsError, SourceError, SourceUnavailable
 from paperlora.literature.discover import Discovered, Search, check_first_runs, find, plan_searches
 from paperlora.literature.identity import Candidate, candidates
@@ -17,6 +18,9 @@ from paperlora.records import Paper, Reject, Topic
 from paperlora.runs import KIND, Done, with_hash, write_run
 from paperlora.settings import Settings
 from paperlora.store import Store, read_jsonl, read_manifest
+
+SUSPICIOUS = 5
+"""So many papers of which none can be read are no coincidence."""
 
 
 class Silence(NamedTuple):
@@ -145,12 +149,17 @@ def _totals(answers: Answers) -> dict[str, int]:
     return {name: sum(found.counts[name] for found in answers.found) for name in names}
 
 
-def check(answers: Answers, work: Work, documents: int, rejects: Sequence[Reject]) -> None:
+def check(
+    answers: Answers, work: Work, documents: int, rejects: Sequence[Reject], handed_on: Sequence[str] = ()
+) -> None:
     """A run is good where every source answered and, of what there was to read, something was read.
+
+    A few papers that are broken themselves are no fault of the run; that nothing can be fetched, or that all of many are
+    unreadable, is.
 
     Raises:
         SourceError: a source was silent; what the others brought is kept.
-        NothingToDo: a new topic finds nothing at all, or every paper was rejected.
+        NothingToDo: a new topic finds nothing at all, or no paper could be read.
     """
     if answers.silent:
         errors = [quiet.error for quiet in answers.silent]
@@ -163,10 +172,11 @@ def check(answers: Answers, work: Work, documents: int, rejects: Sequence[Reject
             "What the others brought is read and kept. Retry the run: it asks only the failed ones again.",
         )
     check_first_runs(answers.found)
-    asked = [paper for batch in work.batches for paper in batch if not paper.id.startswith("guide:")]
-    if asked and not documents:
+    asked = sum(not paper.id.startswith("guide:") for batch in work.batches for paper in batch)
+    unfetched = any(reject.reason in PASSING_REASONS for reject in rejects)
+    if asked and not documents and (unfetched or (asked >= SUSPICIOUS and not handed_on)):
         reasons = ", ".join(sorted({reject.reason for reject in rejects}))
-        raise NothingToDo(f"None of {len(asked)} papers could be read: {reasons}.")
+        raise NothingToDo(f"None of {asked} papers could be read: {reasons}.")
 
 
 def _names(search: Search) -> str:
@@ -197,7 +207,7 @@ def run_ingest(
             rejects.append(outcome.reject)
     outputs = close(key, answers, work, documents, rejects, store)
     record_run(key, documents, settings, store)
-    check(answers, work, len(documents), rejects)
+    check(answers, work, len(documents), rejects, outputs)
     return IngestRun(outputs, answers, len(documents), tuple(rejects), work.deferred)
 
 
