@@ -20,7 +20,9 @@ from safetensors.torch import load_file
 from paperlora.errors import NothingToDo, SettingsError, TrainingDiverged
 from paperlora.lora import schedule
 from paperlora.lora.course import plan_course
+from paperlora.lora.optimiser import RowAdamW
 from paperlora.lora.recipes import SHIPPED, load_recipes, recipe_text
+from paperlora.lora.state import load_state
 from paperlora.lora.train import BankTraining, TrainItem, adapter_key, train_adapters
 from paperlora.model.answers import Ask, answer, next_token_logits
 from paperlora.model.bank import Bank
@@ -292,6 +294,34 @@ def test_killed_alone_and_resumed_is_the_same_to_the_bit(base, tmp_path):
     for name in tensors_of(left):
         file = f"{name}/adapter_model.safetensors"
         assert (killed / file).read_bytes() == (left / file).read_bytes()
+
+
+@pytest.mark.parametrize("moment", ["between", "updating"])
+def test_a_cancelled_training_goes_on_where_it_was(base, bank_of_four, tmp_path, monkeypatch, moment):
+    class Cancelled(BaseException):
+        pass
+
+    def cancel(label, done, total):
+        if moment == "between" and done >= 12:
+            raise Cancelled
+
+    whole = RowAdamW.update
+
+    def interrupted(self, rows):
+        whole(self, rows)
+        if rows[0].step == 4:
+            raise Cancelled
+
+    with monkeypatch.context() as patched, pytest.raises(Cancelled):
+        if moment == "updating":
+            patched.setattr(RowAdamW, "update", interrupted)
+        train_adapters(ITEMS, RECIPE, base, Store.at(tmp_path / "s"), tmp_path / "w", bank_size=4, progress=cancel)
+    kept = [load_state(folder) for folder in (tmp_path / "w").iterdir()]
+    assert all(one is not None and one.progress.step == (3 if moment == "between" else one.progress.step) for one in kept) and kept
+    for uri, folder in zip(
+        train_adapters(ITEMS, RECIPE, base, Store.at(tmp_path / "s"), tmp_path / "w", bank_size=4), bank_of_four, strict=True
+    ):
+        assert_same(weights(Path(uri)), weights(folder))
 
 
 # ---------------------------------------------------------------------- seats

@@ -134,17 +134,27 @@ class BankTraining:
         self.base_loss = -sum(one.per_token for one in alone) / len(alone)
         self.seats: list[Seat] = []
         self.passes = 0
+        self._updating = False
         self._total = sum(course.steps for course in courses)
         self._ended = 0
         self._saved, self._pause = time.monotonic(), SAVE_SECONDS
         work.mkdir(parents=True, exist_ok=True)
 
     def run(self) -> None:
-        """Train until every adapter ended; each goes into the store as soon as it is done."""
-        while self._fill_seats():
-            self._step()
-            self.progress("training steps", self._ended + sum(seat.step for seat in self.seats), self._total)
-            fail_point(f"train:step-{self.passes}")
+        """Train until every adapter ended; each goes into the store as soon as it is done.
+
+        A cancellation, a time-out or an error leaves the trainings where they can go on.
+        """
+        try:
+            while self._fill_seats():
+                self._step()
+                self.progress("training steps", self._ended + sum(seat.step for seat in self.seats), self._total)
+                fail_point(f"train:step-{self.passes}")
+        except BaseException:
+            # In the middle of an update weights and step counts don't belong together: then the last save holds.
+            if not self._updating:
+                self._save_all()
+            raise
         self.bank.remove()
 
     # ------------------------------------------------------------ seats
@@ -232,9 +242,11 @@ class BankTraining:
                 self._give_up(one.seat)
             else:
                 planned.append((one, update))
+        self._updating = True
         self.optimiser.update([update for _, update in planned])
         for one, update in planned:
             one.seat.stepped(update, one.loss, one.norm, one.tokens, one.loss_tokens, len(passes) - 1)
+        self._updating = False
 
     def _give_up(self, seat: Seat) -> None:
         detail = f"the loss became NaN or infinite at step {seat.step} of {seat.course.steps}"
