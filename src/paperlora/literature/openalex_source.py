@@ -1,11 +1,12 @@
 """OpenAlex: a search of titles and abstracts, page by page with a cursor, and works by their ids.
 
-Its key is a parameter of the address. It is added at the last moment, and :class:`~paperlora.literature.polite.Polite`
-keeps it out of messages and caches.
+Its key is a parameter of the address. It is added at the last moment, :class:`~paperlora.literature.polite.Polite` keeps
+it out of messages and caches, and a filter keeps it out of httpx's log of requests.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -39,6 +40,21 @@ _ARXIV = re.compile(
 _SCHOLAR = re.compile(
     r'\s*(?:(?P<bracket>[()])|(?P<operator>[|+]|-(?=["(\w]))|(?P<phrase>"[^"]*")(?:~\d+)?|(?P<word>[^\s()|+"]+))'
 )
+
+
+class _WithoutKey(logging.Filter):
+    """httpx logs every address that it asks for."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                _KEY.sub("api_key=…", str(arg)) if "api_key=" in str(arg) else arg for arg in record.args
+            )
+        return True
+
+
+_KEY = re.compile(r"api_key=[^&\s]+")
+_without_key = _WithoutKey()
 
 
 class Answer(NamedTuple):
@@ -112,6 +128,7 @@ def _filter(query: str, days: Days) -> str:
 
 def _ask(polite: Polite, settings: Settings, parameters: Mapping[str, str], received: int) -> Answer:
     own = settings.openalex
+    logging.getLogger("httpx").addFilter(_without_key)
     key = {"api_key": own.api_key.get_secret_value()} if own.api_key else {}
     asked = (
         {name: value for name, value in parameters.items() if value}

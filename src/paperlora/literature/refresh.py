@@ -16,8 +16,8 @@ from paperlora.literature.scholar_source import MOST_BATCH, papers_by_id
 from paperlora.records import Paper, Reject
 from paperlora.settings import Settings
 
-IDS_A_FEED = 200
-"""arXiv ids of one request: its address stays shorter than servers take."""
+IDS_A_FEED = 80
+"""arXiv ids of one request: its address stays shorter than 2,000 characters."""
 _ARXIV_ID = re.compile(r"\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7}")
 _OPENALEX_ID = re.compile(r"W\d+")
 

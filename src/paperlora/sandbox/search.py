@@ -38,11 +38,7 @@ def parse_openalex(query: str) -> Score:
     """
     found = _tokens(_OPENALEX, _OPENALEX_OPERATORS, query)
     # AND NOT is one operator here, two in OpenAlex.
-    joined = [
-        t
-        for t, after in zip(found, [*found[1:], None], strict=True)
-        if not (after and (t.text, after.text) == ("AND", "ANDNOT"))
-    ]
+    joined = [t for i, t in enumerate(found) if [u.text for u in found[i : i + 2]] != ["AND", "ANDNOT"]]
     return Parser(joined, len(query) + 1, juxtaposed="and").whole()
 
 

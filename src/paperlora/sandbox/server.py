@@ -47,7 +47,8 @@ class Sandbox:
         scholar_page_size: int = 1000, oai_page_size: int = OAI_PAGE_SIZE,
     ) -> None:  # fmt: skip
         self._address = (host, port)
-        self._service = Service(_library(papers, crowd), scholar_page_size, oai_page_size)
+        self._first = _library(papers, crowd)
+        self._service = Service(self._first, scholar_page_size, oai_page_size)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -138,6 +139,10 @@ class Sandbox:
         old = self._service.library
         kept = [entry for entry in old.entries if entry.arxiv_id != arxiv_id]
         self._service.library = Library(kept, old.facts, {**old.deleted, arxiv_id: on})
+
+    def restock(self) -> None:
+        """Serve again what it served at first."""
+        self._service.library = self._first
 
     @property
     def counts(self) -> Counter[str]:
