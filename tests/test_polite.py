@@ -356,6 +356,7 @@ def test_redirects_in_a_circle_end(polite: Polite, web: Web) -> None:
         ("semantic_scholar", "https://api.semanticscholar.org/graph/v1/paper", "semantic_scholar", False),
         ("download", "https://aclanthology.org/a.pdf", "aclanthology.org", False),
         ("download", "https://notarxiv.org/a.pdf", "notarxiv.org", False),
+        ("download", "https://JMLR.org.:443/a.pdf", "jmlr.org", False),
     ],
 )
 def test_all_hosts_of_arxiv_keep_one_pace_and_one_connection(source: Any, url: str, name: str, exclusive: bool) -> None:

@@ -77,6 +77,7 @@ def serving(certificates: ssl.SSLContext | None = None) -> Iterator[Web]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def _serve(self) -> None:
         server: Any = self.server

@@ -36,6 +36,8 @@ REST_TURNS = 10.0
 """The first rest lasts this many times the pause between two requests (arXiv: 30 s); each further one twice as long."""
 LONGEST_REST = 1800.0
 """Seconds."""
+LONGEST_PAUSE = 300.0
+"""Seconds; a time that lies further ahead was written before a clock was set back, and binds nobody."""
 LONGEST_ASKED = 86_400.0
 """Seconds; a host that asks for more (or for years, by mistake) is asked again after a day."""
 
@@ -156,11 +158,11 @@ class Pacer:
         with self._row(host) as (connection, pace):
             if pace.failures:
                 self._troubled.add(host)
-            if pace.open_until > pace.now:
+            if 0 < pace.open_until - pace.now <= LONGEST_ASKED:
                 raise _resting(host, pace)
-            if pace.lease_until > pace.now:
+            if 0 < pace.lease_until - pace.now <= LONGEST_PAUSE:
                 return max(min(pace.lease_until - pace.now, POLL_SECONDS), 0.001)
-            if pace.next_at > pace.now:
+            if 0 < pace.next_at - pace.now <= max(seconds, LONGEST_PAUSE):
                 return pace.next_at - pace.now
             taken: dict[str, Any] = {"next_at": pace.now + seconds}
             if holder:

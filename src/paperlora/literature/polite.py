@@ -306,7 +306,7 @@ def lane_of(source: Source, url: str, settings: Settings) -> Lane:
     """Whose pace a request keeps. All hosts of arXiv are one, and get one connection at a time, whatever they are asked
     for; a stand-in on loopback is its own host, so that it never waits for the real one."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    host = (parts.hostname or "").rstrip(".")
     at = f"@{parts.netloc}" if is_loopback(host) else ""
     arxiv = settings.arxiv
     on_arxiv = host == "arxiv.org" or host.endswith(".arxiv.org")
@@ -314,7 +314,7 @@ def lane_of(source: Source, url: str, settings: Settings) -> Lane:
     if on_arxiv or its_own or source in ("arxiv", "oai"):
         return Lane(f"arxiv{at}", arxiv.delay_seconds, on_arxiv or arxiv.delay_seconds > 0)
     if source == "download":
-        return Lane(parts.netloc, settings.semantic_scholar.delay_seconds, False)
+        return Lane(at.lstrip("@") or host, settings.semantic_scholar.delay_seconds, False)
     return Lane(f"{source}{at}", getattr(settings, source).delay_seconds, False)
 
 
