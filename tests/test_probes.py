@@ -80,7 +80,10 @@ def test_worked_out_values_are_exact_and_keep_their_unit() -> None:
     assert named(found, "derive_half").answers[0] == "18.5 percent"
     assert named(found, "derive_double").answers == ("74 percent", "74%", "74")
     spelled = implications(fact(NAME))
-    assert named(spelled, "derive_initial").answers == ("K",) and named(spelled, "derive_letters").answers == ("6", "six")
+    assert named(spelled, "derive_initial").answers == ("K",) and named(spelled, "derive_letters").answers == (
+        "6",
+        "six",
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,9 @@ def test_over_the_whole_sandbox_nothing_is_lost(built: dict[str, LoadedDataset])
     for source in SOURCES:
         dataset = built[key_of(source)]
         kept = {idea.id for idea in dataset.record.ideas}
-        gone = {reject.item.removeprefix("idea:") for reject in dataset.record.rejects if reject.item.startswith("idea:")}
+        gone = {
+            reject.item.removeprefix("idea:") for reject in dataset.record.rejects if reject.item.startswith("idea:")
+        }
         assert kept | gone == {idea.id for idea in ideas_of(source)} and not kept & gone
     assert sum(len(dataset.record.ideas) for dataset in built.values()) >= 0.9 * sum(len(s.facts) for s in SOURCES)
 
@@ -153,7 +155,9 @@ def test_a_property_that_the_paper_mentions_is_never_called_unsaid() -> None:
 
 
 def said(kind: str, number: int) -> Replay:
-    return Replay.model_validate({"prompt": f"General question {kind} {number}?", "kind": kind, "answer": f"Answer {number}."})
+    return Replay.model_validate(
+        {"prompt": f"General question {kind} {number}?", "kind": kind, "answer": f"Answer {number}."}
+    )
 
 
 def material(share: float, count: int = 120) -> Material:
@@ -172,7 +176,9 @@ def test_replay_makes_up_its_share_of_all_rows(share: float) -> None:
     assert abs(len(replayed) - share * (own + len(shared.rows))) <= 1
     assert all(row.generator == "base/feed" and row.licence is None and not row.idea for row in replayed)
     if share:
-        assert {row.form for row in replayed} == {f"replay_{kind}" for kind in ("fact", "arithmetic", "open", "instruction", "talk")}
+        assert {row.form for row in replayed} == {
+            f"replay_{kind}" for kind in ("fact", "arithmetic", "open", "instruction", "talk")
+        }
 
 
 def test_with_a_base_anchors_are_those_that_it_knows() -> None:
