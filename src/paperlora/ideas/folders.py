@@ -75,9 +75,10 @@ def settle_readings(
     mine = [_open(uri) for uri in readings]
     inside = {paper_id(idea.paper) for one in mine for idea in one.ideas}
     others = _newest([idea for idea in known if paper_id(idea.paper) not in inside])
-    standing = {idea.id for idea in known}
+    standing = {idea.id: idea for idea in known}
+    read = [_confirmed(idea, standing.get(idea.id), inside) for one in mine for idea in one.ideas]
     every = sorted(
-        (*(idea for one in mine for idea in one.ideas), *others), key=lambda i: (i.id not in standing, i.paper)
+        (*read, *others), key=lambda idea: (idea.id not in standing, paper_id(idea.paper), -_version(idea.paper))
     )
     settled = settle(every, alike)
     now = {idea.id: idea for idea in settled.ideas}

@@ -94,11 +94,11 @@ def same_subject(left: Idea, right: Idea) -> bool:
 
 def same_value(left: Idea, right: Idea) -> bool | None:
     """The same answer, units normalised; None where the two are of different types and can't contradict each other."""
+    if left.answer_kind == right.answer_kind == "number":
+        return True if fold(left.answer) == fold(right.answer) else same_number(left.answer, right.answer)
     spellings = ((left.answer, *left.aliases), (right.answer, *right.aliases))
     if any(same_answer(one, other) for one in spellings[0] for other in spellings[1]):
         return True
-    if left.answer_kind == right.answer_kind == "number":
-        return same_number(left.answer, right.answer)
     if "number" in (left.answer_kind, right.answer_kind):
         return None
     mine, other = (set(words_of(idea.answer)) for idea in (left, right))
