@@ -238,7 +238,7 @@ def _join_all(row: Row, open_rows: list[Row], gutters: Sequence[float]) -> Row:
     while joined:
         joined = False
         for other in open_rows:
-            if _on_one_baseline(row, other) and _close(row, other, gutters):
+            if row.y0 < other.y1 and other.y0 < row.y1 and _on_one_baseline(row, other) and _close(row, other, gutters):
                 open_rows.remove(other)
                 row = other.join(row) if other.x0 <= row.x0 else row.join(other)
                 joined = True
@@ -283,10 +283,11 @@ def _group(rows: Sequence[Row]) -> list[list[Row]]:
     groups: list[list[Row]] = []
     open_groups: list[list[Row]] = []
     for row in rows:
-        open_groups = [group for group in open_groups if row.baseline - group[-1].baseline < 2 * leading * row.size]
-        near = [group for group in open_groups if _follows(group, row, leading)]
+        baseline, least, most = row.baseline, 0.5 * row.size, leading * row.size
+        open_groups = [group for group in open_groups if baseline - group[-1].baseline < 2 * most]
+        near = [g for g in open_groups if least < baseline - g[-1].baseline < most and _follows(g, row)]
         if near:
-            best = max(near, key=lambda group: (_shared_width(group[-1], row), group[-1].y1))
+            best = near[0] if len(near) == 1 else max(near, key=lambda g: (_shared_width(g[-1], row), g[-1].y1))
             best.append(row)
         else:
             groups.append([row])
@@ -303,10 +304,10 @@ def _usual_leading(rows: Sequence[Row]) -> float:
     return steps.most_common(1)[0][0] if steps and steps.most_common(1)[0][0] < 2.6 else 1.2
 
 
-def _follows(group: Sequence[Row], row: Row, leading: float) -> bool:
+def _follows(group: Sequence[Row], row: Row) -> bool:
     last = group[-1]
     step = row.baseline - last.baseline
-    if not 0.5 * row.size < step < leading * row.size or row.bold != last.bold or row.mono != last.mono:
+    if row.bold != last.bold or row.mono != last.mono:
         return False
     if len(group) > 1 and step > WIDER * (last.baseline - group[-2].baseline) and step > 1.45 * row.size:
         return False
@@ -316,7 +317,7 @@ def _follows(group: Sequence[Row], row: Row, leading: float) -> bool:
         return False
     if row.bold and _NUMBERED.match(row.spans[0].text):
         return False
-    left, right = min(r.x0 for r in group), max(r.x1 for r in group)
+    left, right = min([r.x0 for r in group]), max([r.x1 for r in group])
     if _CAPTION.match(row.spans[0].text) and last.x1 < max(right, row.x1) - 2 * row.size:
         return False
     if len(group) > 1 and _CAPTION.match(group[0].spans[0].text) and step > 1.2 * (last.baseline - group[-2].baseline):

@@ -62,7 +62,7 @@ def hidden_lines(page: Any, lines: list[Placed], drawings: list[Drawing], images
         drawings: every vector drawing of the page.
         images: ``page.get_image_info()``.
     """
-    unpainted = {n for n, (_, line) in enumerate(lines) if all(_unpainted(span) for span in line["spans"])}
+    unpainted = {n for n, (_, line) in enumerate(lines) if _unpainted(line["spans"])}
     if unpainted and _is_scan_with_text_layer(page, lines, unpainted, images):
         unpainted = set()
     rect = page.rect
@@ -71,14 +71,18 @@ def hidden_lines(page: Any, lines: list[Placed], drawings: list[Drawing], images
     return hidden | (_without_contrast(page, lines, suspects - hidden) if suspects - hidden else set())
 
 
-def _unpainted(span: dict[str, Any]) -> bool:
-    if span["text"].isspace():
-        return True
-    return not span["char_flags"] & PAINTED or span.get("alpha", 255) < LEAST_OPACITY
+def _unpainted(spans: list[dict[str, Any]]) -> bool:
+    for span in spans:
+        if span["char_flags"] & PAINTED and span.get("alpha", 255) >= LEAST_OPACITY and not span["text"].isspace():
+            return False
+    return True
 
 
 def _too_small(line: dict[str, Any]) -> bool:
-    size = max((span["size"] for span in line["spans"]), default=0.0)
+    spans = line["spans"]
+    if spans and spans[0]["size"] >= SMALL_POINTS:
+        return False
+    size = max((span["size"] for span in spans), default=0.0)
     if size >= SMALL_POINTS:
         return False
     words = sum(len(span["text"].split()) for span in line["spans"])
@@ -102,12 +106,16 @@ def _is_scan_with_text_layer(page: Any, lines: list[Placed], unpainted: set[int]
 def _suspects(lines: list[Placed], drawings: list[Drawing], rect: Any) -> set[int]:
     """Lines in light ink, under a later drawing, or in the colour of the drawing they stand on."""
     fills = [d for d in drawings if d.fills and d.y1 - d.y0 >= 5.0 and d.x1 - d.x0 >= 12.0]
+    bottom, top = (max(d.y1 for d in fills), min(d.y0 for d in fills)) if fills else (0.0, 0.0)
     found = set()
     for number, (order, line) in enumerate(lines):
+        box = line["bbox"]
         colour = next((span["color"] for span in line["spans"] if not span["text"].isspace()), 0)
-        on_or_under = (d for d in fills if d.order > order or _alike(d.colour, colour))
-        if _is_light(colour) or any(_holds(d, line["bbox"]) for d in on_or_under):
+        if _is_light(colour):
             found.add(number)
+        elif top <= box[3] and box[1] <= bottom:
+            if any(_holds(d, box) and (d.order > order or _alike(d.colour, colour)) for d in fills):
+                found.add(number)
     return found
 
 
@@ -133,11 +141,15 @@ def _text_before(log: list[Any], cover: Drawing) -> bool:
 
 
 def _is_light(colour: int) -> bool:
-    return min(colour >> 16 & 255, colour >> 8 & 255, colour & 255) >= LIGHT
+    return colour >= LIGHT << 16 and colour >> 8 & 255 >= LIGHT and colour & 255 >= LIGHT
 
 
 def _alike(first: int, second: int) -> bool:
-    return all(abs((first >> shift & 255) - (second >> shift & 255)) < LEAST_CONTRAST for shift in (16, 8, 0))
+    return (
+        abs((first >> 16 & 255) - (second >> 16 & 255)) < LEAST_CONTRAST
+        and abs((first >> 8 & 255) - (second >> 8 & 255)) < LEAST_CONTRAST
+        and abs((first & 255) - (second & 255)) < LEAST_CONTRAST
+    )
 
 
 def _holds(drawing: Drawing, box: tuple[float, float, float, float]) -> bool:

@@ -146,30 +146,34 @@ def _read_page(document: Any, index: int) -> Page:
 
 def _without_annotations(document: Any, index: int) -> tuple[Any, list[str]]:
     # Annotations are somebody's remarks on the paper; MuPDF would mix their text into the lines.
-    own = document.page_xref(index)
-    notes: list[str] = []
-    if document.xref_get_key(own, "Annots")[0] != "null":
-        remarks = [xref for xref, kind, _ in document.page_annot_xrefs(index) if kind in NOTES]
-        notes = [document.xref_get_key(xref, "Contents")[1].strip() for xref in remarks]
-        document.xref_set_key(own, "Annots", "null")
-    return document.load_page(index), [" ".join(note.split()) for note in notes if note not in ("", "null")]
+    page = document.load_page(index)
+    if page.first_annot is None and page.first_widget is None:
+        return page, []
+    remarks = [xref for xref, kind, _ in document.page_annot_xrefs(index) if kind in NOTES]
+    notes = [" ".join(document.xref_get_key(xref, "Contents")[1].split()) for xref in remarks]
+    document.xref_set_key(document.page_xref(index), "Annots", "null")
+    return document.reload_page(page), [note for note in notes if note not in ("", "null")]
 
 
 def _line(entry: dict[str, Any], order: int) -> Line | None:
+    # MuPDF begins a new span at every space that it puts in itself.
     spans: list[Span] = []
-    text, first, last = "", None, None
+    parts: list[str] = []
+    first: dict[str, Any] | None = None
+    last = entry["spans"][-1] if entry["spans"] else {}
     for raw in entry["spans"]:
-        if first is not None and not _continues(first, raw):
-            spans.append(_span(text, first, last))
-            text, first = "", None
+        text = raw["text"]
+        if first is not None and text != " " and _differs(first, raw) and not text.isspace():
+            spans.append(_span("".join(parts), first, last))
+            first, parts = None, []
         if first is None:
             first = raw
-        text += raw["text"]
+        parts.append(text)
         last = raw
     if first is None:
         return None
-    spans.append(_span(text, first, last))
-    main = max(spans, key=_inked)
+    spans.append(_span("".join(parts), first, last))
+    main = spans[0] if len(spans) == 1 else max(spans, key=_inked)
     if not _inked(main):
         return None
     x0, y0, x1, y1 = entry["bbox"]
@@ -180,28 +184,30 @@ def _inked(span: Span) -> int:
     return len(span.text.strip())
 
 
-def _continues(first: dict[str, Any], raw: dict[str, Any]) -> bool:
-    if raw["text"].isspace():
-        return True
-    same_level = not (first["flags"] ^ raw["flags"]) & SUPERSCRIPT
-    return bool(first["font"] == raw["font"] and same_level and abs(first["size"] - raw["size"]) < 0.05)
+def _differs(first: dict[str, Any], raw: dict[str, Any]) -> bool:
+    """In font, size or height above the line."""
+    return bool(
+        first["font"] != raw["font"]
+        or abs(first["size"] - raw["size"]) >= 0.05
+        or (first["flags"] ^ raw["flags"]) & SUPERSCRIPT
+    )
 
 
-def _span(text: str, first: dict[str, Any], last: dict[str, Any] | None) -> Span:
-    bold, italic, math, mono = _traits(first["font"])
-    end = (last or first)["bbox"][2]
+def _span(text: str, first: dict[str, Any], last: dict[str, Any]) -> Span:
+    font, flags = first["font"], first["flags"]
+    bold, italic, math, mono = _traits(font)
     return Span(
-        mend_characters(text),
+        text if text.isascii() and text.isprintable() else mend_characters(text),
         first["bbox"][0],
-        end,
+        last["bbox"][2],
         first["origin"][1],
         first["size"],
-        first["font"],
-        bold or bool(first["flags"] & BOLD),
-        italic or bool(first["flags"] & ITALIC),
+        font,
+        bold or bool(flags & BOLD),
+        italic or bool(flags & ITALIC),
         math,
         mono,
-        bool(first["flags"] & SUPERSCRIPT),
+        bool(flags & SUPERSCRIPT),
     )
 
 

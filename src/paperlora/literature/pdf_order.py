@@ -65,7 +65,9 @@ def _side_by_side(left: Sequence[Block], right: Sequence[Block]) -> float:
     others = _union(sorted((b.y0, b.y1) for b in right))
     shared = 0.0
     for y0, y1 in _union(sorted((b.y0, b.y1) for b in left)):
-        shared += sum(max(0.0, min(y1, end) - max(y0, start)) for start, end in others)
+        for start, end in others:
+            if start < y1 and end > y0:
+                shared += min(y1, end) - max(y0, start)
     return shared
 
 

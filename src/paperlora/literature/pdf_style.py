@@ -40,9 +40,12 @@ def find_style(blocks: Iterable[Block]) -> Style:
         if len(block.rows) < 3:
             continue
         for row in block.rows:
-            if row.x1 - row.x0 < 0.7 * (block.x1 - block.x0) or len(row.plain) < PROSE_ROW:
+            if row.x1 - row.x0 < 0.7 * (block.x1 - block.x0):
                 continue
-            sizes[round(row.size * 2) / 2] += len(row.plain)
+            length = len(row.plain)
+            if length < PROSE_ROW:
+                continue
+            sizes[round(row.size * 2) / 2] += length
             for span in row.spans:
                 fonts[span.font] += len(span.text)
                 if span.mono:

@@ -18,7 +18,8 @@ INDENT = 0.7
 """In units of the font size."""
 SOFT_HYPHEN = "\u00ad"
 _WORD = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*")
-_CUT = re.compile(r"[^\W\d_]+(?:[-‐][^\W\d_]+)*[-‐\u00ad]\n[^\W\d_]*")
+_HYPHENS = ("-", "‐", "\u00ad")
+_TAIL = re.compile(r"\S+$")
 _BROKEN = re.compile(r"([^\W_]+(?:[-‐][^\W_]+)*)[-‐\u00ad]$")
 _START = re.compile(r"[^\W_]+")
 _MARK = re.compile(r"[\d*∗†‡§¶,⋆]+")
@@ -102,11 +103,20 @@ def _small_capitals(last: Span, span: Span, before: str) -> bool:
 def count_words(blocks: Iterable[Block]) -> Counter[str]:
     """Whole words, compounds and their parts in lower case; parts cut by a line's end are left out."""
     text = "\n".join(block.text for block in blocks).casefold()
-    words = Counter(_WORD.findall(_CUT.sub(" ", text)))
+    words = Counter(_WORD.findall("\n".join(_whole_words(text.split("\n")))))
     for compound, count in [item for item in words.items() if "-" in item[0]]:
         for part in compound.split("-"):
             words[part] += count
     return words
+
+
+def _whole_words(rows: Sequence[str]) -> Iterator[str]:
+    """Rows without the word that the end of a row cuts."""
+    cut = False
+    for row in rows:
+        whole = _START.sub("", row, count=1) if cut and row[:1].isalpha() else row
+        cut = row[-1:] in _HYPHENS
+        yield _TAIL.sub("", whole) if cut else whole
 
 
 def spell_rows(rows: Sequence[str], words: Mapping[str, int]) -> str:
