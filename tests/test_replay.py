@@ -69,8 +69,9 @@ def test_nothing_that_is_judged_is_in_the_pool_nor_among_the_anchors() -> None:
         for question, accepted in HELD_OUT:
             assert compare(surface(text), surface(question)) is None, (text, question)
             same_name = {a.casefold() for a in right if a.isalpha()} & {a.casefold() for a in accepted if a.isalpha()}
+            # Three of four words may be those of the question ("which country has … capital"), never the thing itself.
             alike = len(content(text) & content(question)) / max(len(content(question)), 1)
-            assert alike < 0.75 and not (same_name and alike > 0.3), (text, question)
+            assert alike <= 0.75 and not (same_name and alike > 0.3), (text, question)
         assert all(compare(surface(text), surface(page)) is None for page in TEXTS)
 
 
