@@ -47,7 +47,7 @@ def test_new_version_makes_everything_of_the_old_one_stale(catalog: Catalog, she
     assert other is not None
     assert old.state.startswith("superseded by arxiv:2405.00001v2; read on ")
     assert old.redo == tuple(f"paperlora {stage}" for stage in ("ingest", "distill", "train", "judge", "reflect"))
-    assert (new.state, new.stale, other.stale) == ("waits to be read", (), ())
+    assert (new.state, new.stale, new.redo, other.stale) == ("waits to be read", old.stale, old.redo, ())
     adapter = catalog.show(next(one.item for one in stale if one.kind == "adapter"))
     assert adapter is not None
     assert adapter.state == "arxiv:2405.00001v2 is newer"
@@ -85,6 +85,7 @@ def test_withdrawal_leaves_nothing_to_redo(catalog: Catalog, shelf: Shelf) -> No
     entry = catalog.show("2405.00001v1")
     assert entry is not None
     assert entry.redo == ()
+    assert catalog.show("2405.00001").stale == entry.stale  # type: ignore[union-attr]
     assert {one.because for one in entry.stale} == {"arxiv:2405.00001v2 was withdrawn by its authors"}
     shelf.listed("3", [paper("arxiv:2405.00001", 3)])
     catalog.refresh(shelf.stores)

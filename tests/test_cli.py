@@ -43,6 +43,7 @@ def test_status_of_an_empty_house(tmp_path: Path) -> None:
     done = paperlora("status", "--json", cwd=tmp_path)
     assert json.loads(done.stdout) == {
         "papers": 0, "documents": 0, "ideas": 0, "datasets": 0, "adapters": 0, "lessons": 0, "verdicts": {}, "rejects": {},
+        "waiting": 0, "stale": 0,
     }
 
 
@@ -90,7 +91,7 @@ def test_show_of_an_unknown_id(tmp_path: Path) -> None:
     assert "knows no arxiv:1" in one_clear_line(paperlora("show", "arxiv:1", cwd=tmp_path))
 
 
-@pytest.mark.parametrize("command", ["demo", "up", "ingest", "train", "rerun", "read", "status", "show", "chat", "sandbox"])
+@pytest.mark.parametrize("command", ["demo", "up", "ingest", "train", "rerun", "read", "status", "show", "topics", "chat", "sandbox"])
 def test_help_shows_an_example(tmp_path: Path, command: str) -> None:
     done = paperlora(command, "--help", cwd=tmp_path)
     assert done.returncode == 0

@@ -40,7 +40,7 @@ class Entry(NamedTuple):
     state: str = ""
     """What became of it, in words: read, waits to be read, rejected …"""
     stale: tuple[Stale, ...] = ()
-    """It (for a paper: what came from it) rests on an older version or a withdrawn paper."""
+    """It rests on an older version or a withdrawn paper; for a paper, whatever came of any of its versions and does."""
     redo: tuple[str, ...] = ()
     """The commands that make it again, in order; empty where nothing has to be done."""
 
@@ -117,11 +117,10 @@ def _of_paper(connection: Connection, entry: Entry, canonical: str, outdated: tu
     names = connection.scalars(select(aliases.c.alias).where(aliases.c.canonical == canonical).order_by(aliases.c.alias)).all()
     record = one_paper(canonical, same) if this.id == canonical else this
     record = record.model_copy(update={"topics": tuple(sorted(topics_of(connection)[canonical]))})
-    mine = tuple(one for one in outdated if one.paper in {paper.key for paper in same})
     return entry._replace(
         record=record.model_dump(mode="json"), aliases=(canonical, *(name for name in names if name != canonical)),
         versions=tuple(keys), candidates=_pairs(connection, {*names, *keys}), rejects=dropped,
-        state=_state(connection, canonical, this.version, known[0].version, dropped), stale=mine, redo=_redo(mine),
+        state=_state(connection, canonical, this.version, known[0].version, dropped), stale=outdated, redo=_redo(outdated),
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,8 @@ from rich.table import Table
 
 from paperlora.cli.app import AsJson, Config, app, console, print_json, settings_of
 from paperlora.errors import SettingsError
+
+STATUS_WORDS = {"waiting": "papers that wait to be read", "stale": "stale (rest on an older or withdrawn paper)"}
 
 
 @app.command()
@@ -47,7 +48,7 @@ def read(
 
 @app.command()
 def status(config: Config = None, as_json: AsJson = False) -> None:
-    """Count papers, documents, ideas, datasets, adapters, verdicts and rejects.
+    """Count papers, documents, ideas, datasets, adapters, verdicts and rejects, what waits and what is stale.
 
     Example: `paperlora status --json | jq .rejects`
     """
@@ -60,41 +61,14 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
         print_json(counts._asdict())
         return
     table = Table("what", "count")
-    for name in ("papers", "documents", "ideas", "datasets", "adapters", "lessons"):
-        table.add_row(name, str(getattr(counts, name)))
+    for name in ("papers", "waiting", "documents", "ideas", "datasets", "adapters", "lessons", "stale"):
+        table.add_row(STATUS_WORDS.get(name, name), str(getattr(counts, name)))
     for kind, number in sorted(counts.verdicts.items()):
         table.add_row(f"verdict {kind}", str(number))
     for stage, reasons in counts.rejects.items():
         for reason, number in sorted(reasons.items()):
             table.add_row(f"rejected at {stage}: {reason}", str(number))
     console.print(table)
-
-
-@app.command()
-def show(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Id of a paper, idea, dataset, adapter, verdict or lesson.")],
-    config: Config = None, as_json: AsJson = False,
-) -> None:
-    """Show one thing with its lineage both ways.
-
-    Example: `paperlora show arxiv:9901.00012v1`
-    """
-    from paperlora.catalog import open_catalog
-
-    catalog = open_catalog(settings_of(config))
-    entry = catalog.show(identifier)
-    catalog.close()
-    if entry is None:
-        raise SettingsError(f"The catalog knows no {identifier}.", "`paperlora status` counts what there is; ids stand in the report.")
-    if as_json:
-        print_json({**entry._asdict(), "rejects": [reject.model_dump() for reject in entry.rejects]})
-        return
-    console.print(f"[bold]{entry.kind}[/bold] {entry.id}", highlight=False)
-    console.print_json(json.dumps(entry.record, default=str))
-    for title, ids in (("made from", entry.ancestors), ("used by", entry.descendants)):
-        console.print(f"[bold]{title}[/bold]: {', '.join(ids) or 'nothing'}", highlight=False, soft_wrap=True)
-    for reject in entry.rejects:
-        console.print(f"rejected at {reject.stage}: {reject.reason} - {reject.detail}", highlight=False, markup=False)
 
 
 @app.command()
