@@ -74,6 +74,25 @@ def read(
     print_json(plain(result)) if as_json else print_result(result, console)
 
 
+@bench.command()
+def ingest(
+    papers: Annotated[int, typer.Option(min=32, help="Papers of the sandbox's crowd.")] = 2000,
+    faults: Annotated[bool, typer.Option("--faults", help="Also with one request in ten spoiled.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Papers a second and what each costs beyond transfer and parsing; a second, unchanged run; memory by size.
+
+    Example: `paperlora bench ingest --papers 400 --faults`
+    """
+    from paperlora.bench.ingest import bench_ingest
+    from paperlora.bench.result import as_json as plain
+    from paperlora.bench.result import print_result
+
+    with console.status("bench") as status:
+        result = bench_ingest(papers, faults=faults, progress=lambda what, done, total: status.update(f"{what} ({done} of {total})"))
+    print_json(plain(result)) if as_json else print_result(result, console)
+
+
 def _device(wanted: str) -> str:
     import torch
 

@@ -280,6 +280,9 @@ class Service:
             return Response(status_code=204)
         try:
             asked = dict(await request.json())
+            if "storm" in asked:
+                self.faults.storm(float(asked["storm"]), int(asked.get("seed", 0)))
+                return Response(status_code=204)
             named = {
                 name: asked.pop(name, default)
                 for name, default in (("route", ""), ("kind", ""), ("times", None), ("after", 0))
