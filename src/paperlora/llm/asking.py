@@ -196,7 +196,10 @@ class Asker:
 
     async def _settle(self, hold: Hold, used: Usage | None, paper: str) -> None:
         try:
-            await the_loop().on_disk(self._budget.settle, hold, used, paper)
+            if self._budget.written:
+                await the_loop().on_disk(self._budget.settle, hold, used, paper)
+            else:
+                self._budget.settle(hold, used, paper)
         finally:
             self._settled.set()
 

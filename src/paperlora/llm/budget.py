@@ -70,6 +70,11 @@ class Budget:
         return self.limits != (None, None)
 
     @property
+    def written(self) -> bool:
+        """It is kept in a book, on disk."""
+        return self._book is not None
+
+    @property
     def under_way(self) -> int:
         """Requests of this process that money is set aside for."""
         return len(self._held)

@@ -204,7 +204,8 @@ class _Crowd:
         except Exception:  # it concerns all questions: ask no more of them
             self._stop(hard=False)
             raise
-        await the_loop().on_disk(self._client.keep, question, reply)
+        if self._client.book is not None:
+            await the_loop().on_disk(self._client.keep, question, reply)
         return reply
 
 

@@ -1,30 +1,33 @@
 """How many requests may be under way at one endpoint: found by trying, shared by all who ask, in turns.
 
-An endpoint tells its limit only by refusing (429) or by getting slow. The gate starts low and doubles while the endpoint
-serves more that way; each refusal takes back one place, so that a crowd that is 30 too large shrinks by 30 and not by a
-half; from then on one more place is tried now and then. Errors and time-outs halve. A refusal of a place that was never
-served before concerns its question alone; a refusal where all went well before, with a long Retry-After, means a limit
-by the clock: then nobody asks until it is over. All methods are called on the loop's thread.
+An endpoint tells its limit only by refusing (429) or by getting slow. The gate starts low and doubles while more at once
+is not slower each; every refusal of a place that was never served takes that place back, so that a crowd 30 too large
+shrinks by 30 and not by a half; from then on one more is tried now and then. A refusal where as many were served before
+means a limit by the clock: with a long Retry-After nobody asks until it is over, else requests are paced
+(:class:`~paperlora.llm.signs.Pace`). Errors and time-outs halve. All methods are called on the loop's thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict, deque
 from typing import Any, NamedTuple
 
+from paperlora.llm.signs import Latencies, Pace
+
 _PROBE_SECONDS = 1.0
-"""Pause before one more place is tried; doubled by each refusal of one."""
+"""A place more that is not refused for so long is taken for given: refusals come at once. Also the pause before the next
+one is tried, doubled by each refusal."""
 _LONGEST_PROBE_SECONDS = 5.0
+_ANSWERS_A_PROBE = 16
+"""After a refused one: few refusals among many answers, however slow those are."""
 _LONGEST_STEP = 8
 _LONG_SECONDS = 5.0
-"""A Retry-After from here on is taken for a limit by the clock, unless the place was a new one."""
-_GAIN = 1.1
-"""Half as many requests again must be served at least so much faster, or the endpoint only queues them."""
-_LEAST_ROUND = 16
-"""Answers over which speed is measured: fewer say more about single questions than about the endpoint."""
-_PLATEAU_SECONDS = 60.0
+"""A Retry-After from here on stops everybody."""
+_MEMORY_SECONDS = 120.0
+"""As many as were served at once lately; after twice as long that is forgotten."""
+_QUEUE_SECONDS = 120.0
+"""So long an endpoint that only queued is not given more at once."""
 
 
 class Caller:
@@ -42,15 +45,7 @@ class Slot(NamedTuple):
     number: int
     level: int
     """Requests under way when it was taken, this one included."""
-    probe: bool
     taken: float
-
-
-class _Round(NamedTuple):
-    """Speed over some answers."""
-
-    limit: int
-    per_second: float
 
 
 class Gate:
@@ -64,21 +59,22 @@ class Gate:
 
     def __init__(self, start: int, most: int, slow_seconds: float) -> None:
         self.limit = min(start, most)
-        self.in_flight = 0
-        self.served = 0
-        self.refusals = 0
+        self.in_flight = self.served = self.refusals = 0
+        self.pace = Pace()
+        self._latencies = Latencies()
         self._most, self._slow_seconds = most, slow_seconds
         self._waiting: OrderedDict[Caller, deque[asyncio.Future[Slot]]] = OrderedDict()
         self._taken = 0
-        self._best = 0
+        self._best = self._best_before = 0  # as many at once were served, lately and before that
+        self._best_since = 0.0
+        self._row = self._row_best = self._row_end = 0  # refusals in a row, and how things stood before them
         self._fresh = 0  # the first place that was taken after the last halving
         self._doubling, self._threshold = True, most
-        self._rest_until = 0.0
+        self._rest_until = self._queue_until = 0.0
         self._probe_at, self._probe_pause, self._step = 0.0, _PROBE_SECONDS, 1
-        self._probing = False
+        self._probe_served = 0
+        self._probing: int | None = None
         self._alarm: asyncio.TimerHandle | None = None
-        self._round_began, self._round_served = time.monotonic(), 0
-        self._reference: _Round | None = None
 
     # ------------------------------------------------------------------ callers
 
@@ -100,40 +96,38 @@ class Gate:
     def leave(self, slot: Slot) -> None:
         """The place is free; nothing was learnt."""
         self.in_flight -= 1
-        self._probing &= not slot.probe
         self._admit()
 
     def answered(self, slot: Slot) -> None:
         """The endpoint served the request."""
         self.served += 1
-        self._best = max(self._best, slot.level)
-        roomy = time.monotonic() - slot.taken < self._slow_seconds
-        if roomy and slot.probe:
-            self._grow(self._step)
-            self._step, self._probe_at = min(2 * self._step, _LONGEST_STEP), 0.0
-        elif roomy and self._doubling and slot.level > self.limit // 2:
-            self._grow(1)
+        self._remember(slot.level)
+        if slot.number >= self._row_end:
+            self._row = 0
+        seconds = _now() - slot.taken
+        quick = self._latencies.note(slot.level, seconds) and seconds < self._slow_seconds
+        if quick and self._doubling and slot.level > self.limit // 2 and self._roomy():
+            self.limit = min(self._most, self.limit + 1)
             self._doubling = self.limit < self._threshold
-        elif not roomy:
-            self._doubling = False
-        self._measure()
         self.leave(slot)
 
     def refused(self, slot: Slot, retry_after: float) -> None:
         """Status 429, with the seconds it asked for (0 for none)."""
-        now = time.monotonic()
+        now = _now()
         self.refusals += 1
-        self._round_began, self._round_served = now, 0
-        known = slot.level <= self._best and not slot.probe
-        if known and retry_after >= _LONG_SECONDS:
-            self._rest_until = max(self._rest_until, now + retry_after)
+        if self._row == 0:
+            self._row_best, self._row_end = max(self._best, self._best_before), self._taken
+        self._row += 1
+        known = slot.level <= self._row_best and slot.number != self._probing
+        if known and (self._row > 1 or self.pace.gap):
+            if retry_after >= _LONG_SECONDS:
+                self._rest_until = max(self._rest_until, now + retry_after)
+                self.pace.forget(slot.taken)
+            else:
+                self.pace.refused(slot.taken, now)
         else:
-            self.limit = max(1, min(self.limit, self.in_flight - 1))
-            self._best = min(self._best, self.limit)
-            self._doubling, self._step = False, 1
-            self._probe_at = now + (max(self._probe_pause, retry_after) if slot.probe else self._probe_pause)
-            if slot.probe:
-                self._probe_pause = min(2 * self._probe_pause, _LONGEST_PROBE_SECONDS)
+            self.pace.forget(slot.taken)
+            self._step_back(slot, retry_after, now, 0 if known else _ANSWERS_A_PROBE)
         self.leave(slot)
 
     def failed(self, slot: Slot) -> None:
@@ -142,51 +136,74 @@ class Gate:
             self._threshold = max(1, self.limit * 3 // 4)
             self.limit = max(1, self.limit // 2)
             self._fresh, self._doubling = self._taken, True
-            self._reference = None
         self.leave(slot)
 
-    # ------------------------------------------------------------------- inside
+    # ----------------------------------------------------------------- learning
 
-    def _grow(self, places: int) -> None:
-        self.limit = min(self._most, self.limit + places)
+    def _remember(self, level: int) -> None:
+        if _now() - self._best_since > _MEMORY_SECONDS:
+            self._best, self._best_before, self._best_since = 0, self._best, _now()
+        self._best = max(self._best, level)
 
-    def _measure(self) -> None:
-        """Go back where more at once did not mean more in a second: the endpoint only queues."""
-        now = time.monotonic()
-        if not self._waiting:  # what is served now is what is asked for, and not what could be
-            self._round_began, self._round_served = now, 0
-            return
-        self._round_served += 1
-        if self._round_served < max(_LEAST_ROUND, self.limit):
-            return
-        this = _Round(self.limit, self._round_served / max(now - self._round_began, 1e-6))
-        self._round_began, self._round_served = now, 0
-        before = self._reference
-        if before is None or this.limit < before.limit:
-            self._reference = this
-        elif 2 * this.limit >= 3 * before.limit:
-            if this.per_second < _GAIN * before.per_second:
-                self.limit, self._doubling, self._step = before.limit, False, 1
-                self._probe_at = now + _PLATEAU_SECONDS
-            else:
-                self._reference = this
+    def _step_back(self, slot: Slot, retry_after: float, now: float, answers: int) -> None:
+        self.limit = max(1, min(self.limit, self.in_flight - 1))
+        self._doubling, self._step = False, 1
+        self._probe_at, self._probe_served = now + self._probe_pause, self.served + answers
+        if slot.number == self._probing:
+            self._probing = None
+            self._probe_at = now + max(self._probe_pause, retry_after)
+            self._probe_pause = min(2 * self._probe_pause, _LONGEST_PROBE_SECONDS)
+
+    def _survived(self, probe: int) -> None:
+        if self._probing == probe:
+            self._probing = None
+            self.limit = min(self._most, self.limit + self._step)
+            self._step, self._probe_pause = min(2 * self._step, _LONGEST_STEP), _PROBE_SECONDS
+            self._admit()
+
+    def _roomy(self) -> bool:
+        """More at once may bring more; where the endpoint only queues, the limit goes back."""
+        now = _now()
+        if now < self._queue_until:
+            return False
+        queued = self._latencies.queued_from()
+        if queued is not None and queued <= self.limit:
+            self.limit, self._step = queued, 1
+            self._queue_until = now + _QUEUE_SECONDS
+            self._latencies.forget_from(queued)
+        return queued is None
+
+    # ---------------------------------------------------------------- admitting
 
     def _admit(self) -> None:
-        now = time.monotonic()
-        if now < self._rest_until:
-            self._wake_at(self._rest_until)
-            return
-        while self._waiting and self.in_flight < self.limit:
-            if not self._seat(probe=False):
+        now = _now()
+        while self._waiting:
+            opens = max(self._rest_until, self.pace.next_at(now))
+            if opens > now:
+                self._wake_at(opens)
                 return
-        if not self._waiting or self._doubling or self._probing or self.limit >= self._most:
-            return
-        if now >= self._probe_at:
-            self._probing = self._seat(probe=True)
-        else:
-            self._wake_at(self._probe_at)
+            if self.in_flight < self.limit:
+                self._seat(now)
+            elif not self._try_more(now):
+                return
 
-    def _seat(self, *, probe: bool) -> bool:
+    def _try_more(self, now: float) -> bool:
+        """Seat one more than the limit, if it is time to."""
+        if self._doubling or self._probing is not None or self.limit >= self._most or self.in_flight > self.limit:
+            return False
+        if now < self._probe_at:
+            self._wake_at(self._probe_at)
+            return False
+        if self.served < self._probe_served or not self._roomy() or self.in_flight > self.limit:
+            return False
+        probe = self._seat(now)
+        if probe is None:
+            return False
+        self._probing = probe
+        asyncio.get_running_loop().call_later(_PROBE_SECONDS, self._survived, probe)
+        return True
+
+    def _seat(self, now: float) -> int | None:
         """Give the next line's first ticket a place; the line goes to the end."""
         while self._waiting:
             caller, line = self._waiting.popitem(last=False)
@@ -198,13 +215,17 @@ class Gate:
             if line:
                 self._waiting[caller] = line
             self.in_flight += 1
-            ticket.set_result(Slot(self._taken, self.in_flight, probe, time.monotonic()))
+            self.pace.began(now)
+            ticket.set_result(Slot(self._taken, self.in_flight, now))
             self._taken += 1
-            return True
-        return False
+            return self._taken - 1
+        return None
 
     def _wake_at(self, moment: float) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        loop = asyncio.get_running_loop()
-        self._alarm = loop.call_later(max(0.0, moment - time.monotonic()) + 0.001, self._admit)
+        self._alarm = asyncio.get_running_loop().call_at(moment + 0.0005, self._admit)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

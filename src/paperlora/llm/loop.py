@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -33,7 +32,13 @@ class Loop:
         return await self._loop.run_in_executor(self._disk, function, *arguments)
 
 
-@lru_cache(maxsize=1)
+_lock = threading.Lock()
+_started: list[Loop] = []
+
+
 def the_loop() -> Loop:
     """The process's loop, started at the first question."""
-    return Loop()
+    with _lock:
+        if not _started:
+            _started.append(Loop())
+        return _started[0]
