@@ -17,7 +17,6 @@ from paperlora.errors import SettingsError
 from paperlora.literature.reader import read_file
 from paperlora.records import Document, Paper
 from paperlora.settings import ReadingSettings, Settings
-from paperlora.store import slug
 
 ENDINGS = (".md", ".markdown", ".html", ".htm", ".txt", ".srt", ".vtt")
 HEAD_BYTES = 65_536
@@ -74,7 +73,14 @@ def _files(pattern: str) -> Iterator[_Found]:
     if not known:
         raise SettingsError(f"guides: {pattern} names no file ending in {' '.join(ENDINGS)}.", "Correct the setting.")
     for file in known:
-        yield _Found(file.resolve(), slug("-".join(file.relative_to(root).with_suffix("").parts).casefold()))
+        yield _Found(file.resolve(), _name(file.relative_to(root)))
+
+
+def _name(path: Path) -> str:
+    words = "-".join(path.with_suffix("").parts).casefold()
+    kept = re.sub(r"[^a-z0-9._]+", "-", words).strip(".-")[:80]
+    # Letters that an id can't hold would make two guides one.
+    return kept if words.isascii() and kept else f"{kept}-{sha256(words.encode()).hexdigest()[:8]}".lstrip("-")
 
 
 def _fixed(path: Path) -> Iterator[str]:

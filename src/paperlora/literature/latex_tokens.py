@@ -150,7 +150,10 @@ class Tokens:
         parts: list[str] = []
         depth = 0
         while token := self.raw():
-            if token == PARAGRAPH or (token in closing and depth <= 0):
+            if token == PARAGRAPH:
+                self.back(token)  # the closing token was forgotten
+                break
+            if token in closing and depth <= 0:
                 break
             depth += (token == "{") - (token == "}")
             parts.append(token)

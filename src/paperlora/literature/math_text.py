@@ -33,6 +33,8 @@ _DROPPED = {
 }  # fmt: skip
 _ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "vec": "\u20d7", "dot": "\u0307", "ddot": "\u0308", "acute": "\u0301", "check": "\u030c", "breve": "\u0306", "grave": "\u0300"}  # fmt: skip
 _OWN = {"|": "‖", "Vert": "‖", "lVert": "‖", "rVert": "‖", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "{": "{", "}": "}", "lbrace": "{", "rbrace": "}", "%": "%", "$": "$", "&": "&", "#": "#", "_": "_", " ": " ", ";": " ", ">": " ", "quad": " ", "qquad": " ", "\\": "; ", "cdot": "·", "ldots": "…", "dots": "…", "cdots": "⋯", "dotsc": "…", "to": "→", "gets": "←", "le": "≤", "ge": "≥", "ne": "≠", "lt": "<", "gt": ">", "sim": "∼", "ast": "∗", "top": "⊤", "colon": ":", "coloneqq": ":=", "prime": "′", "backslash": "\\", "ell": "ℓ", "triangleq": "≜", "langle": "⟨", "rangle": "⟩", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉"}  # fmt: skip
+APART = "\u2009"
+"""Behind a function's name: a space where a letter or a number follows."""
 _TOKEN = re.compile(r"\\(?:[A-Za-z]+\*?|.)|\d+(?:\.\d+)?|[{}^_&~']|\s+|.", re.S)
 _SIMPLE = re.compile(r"[\w.,'′*∗⊤∞]+|[-−+±]?[\w.]+|.", re.S)
 _DEEPEST = 60
@@ -70,6 +72,7 @@ def mathml_to_text(element: Any) -> str:
 
 
 def _tidy(text: str) -> str:
+    text = text.removesuffix(APART)
     text = re.sub(r"\s+", " ", text)
     text = re.sub(r"([(\[{⟨]) | ([)\]}⟩,;])", r"\1\2", text)
     return re.sub(r"(?:; ?)+$|^(?:; ?)+", "", text.strip()).strip()
@@ -92,16 +95,18 @@ def _part(text: str) -> str:
 
 
 def _joined(out: str, piece: str) -> str:
-    """A sign is no operator, a function's name stands apart from its argument, a comma has its space."""
+    """Two pieces of a row: a sign is no operator, a function's name stands apart from its argument, a comma has its space."""
     if (
         piece.startswith(" ")
         and piece.strip() in BINARY
         and (not out.strip() or out.rstrip()[-1:] in "([{=<>,;≤≥≈∈→^_/|")
     ):
         return out + piece.strip()
-    word = re.search(r"[A-Za-z]+$", out[-20:])
-    scripted = re.search(r"[\^_](?:[^\s()]+|\([^()]*\))$", out[-60:])
-    if piece[:1].isalnum() and (scripted or (word and word[0] in FUNCTIONS)):
+    if not piece:
+        return out
+    if out.endswith(APART):
+        out = out[:-1] + (" " if piece[:1].isalnum() else "")
+    elif piece[:1].isalnum() and re.search(r"[\^_](?:[^\s()]+|\([^()]*\))$", out[-60:]):
         return f"{out} {piece}"
     return out + piece
 
@@ -172,7 +177,10 @@ class _Tex:
             if not depth:
                 break
         words = "".join(self._tokens[start : self._at - 1])
-        return words if not re.search(r"[\\^_{}$]", words) else tex_to_text(words.replace("$", "").replace(" ", r"\ "))
+        if not re.search(r"[\\^_{}$]", words):
+            return words
+        inner = tex_to_text(words.replace("$", "").replace(" ", r"\ "))
+        return " " * words.startswith(" ") + inner + " " * words.endswith(" ")
 
     def _macro(self, name: str) -> str:
         special = _SPECIAL.get(name)
@@ -194,6 +202,8 @@ class _Tex:
             return inner + _ACCENTS[name] if len(inner) == 1 else inner
         if name.endswith("*") and len(name) > 1:
             return self._macro(name[:-1]) + "∗"
+        if name in FUNCTIONS:
+            return name + APART
         symbol = SYMBOLS.get(name, name)
         return _operator(symbol) if name not in ("mid", "vert") else "|" if name == "vert" else " | "
 
@@ -262,7 +272,7 @@ def _leaf(element: Any, depth: int) -> str:
     if element.tag == "mtext":
         return re.sub(r"\s+", " ", text)
     if element.tag != "mo":
-        return words
+        return words + APART if words in FUNCTIONS else words
     if element.get("fence") == "true" or element.get("stretchy") == "false":
         return words
     return ", " if words == "," else f" {words} " if words in ("|", ":") else _operator(words)

@@ -111,12 +111,13 @@ def _suspects(lines: list[Placed], drawings: list[Drawing], rect: Any) -> set[in
     for number, (order, line) in enumerate(lines):
         box = line["bbox"]
         colour = next((span["color"] for span in line["spans"] if not span["text"].isspace()), 0)
-        if _is_light(colour):
+        if _is_light(colour) or (top <= box[3] and box[1] <= bottom and _on_or_under(fills, box, order, colour)):
             found.add(number)
-        elif top <= box[3] and box[1] <= bottom:
-            if any(_holds(d, box) and (d.order > order or _alike(d.colour, colour)) for d in fills):
-                found.add(number)
     return found
+
+
+def _on_or_under(fills: list[Drawing], box: tuple[float, float, float, float], order: int, colour: int) -> bool:
+    return any(_holds(d, box) and (d.order > order or _alike(d.colour, colour)) for d in fills)
 
 
 def _under_images(page: Any, lines: list[Placed], images: list[dict[str, Any]]) -> set[int]:
