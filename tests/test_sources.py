@@ -306,6 +306,29 @@ def test_bad_day_gives_no_page_and_no_cursor(
     assert len({*rest.keys, *Listing(tuple(came)).keys}) == COUNTS[source]
 
 
+@pytest.mark.parametrize("source", ALL)
+def test_one_request_in_five_fails_and_the_same_papers_arrive(
+    source: SourceName, sandbox: Sandbox, settings: Settings
+) -> None:
+    quick = hasty(settings)
+    whole = listing(source, quick)
+    sandbox.storm(0.2, seed=7)
+    found, cursor = [], ""
+    for _night in range(20):
+        try:
+            for page in pages(source, EVERYTHING[source], quick, cursor):
+                found += [paper.key for paper in page.papers]
+                cursor = page.cursor
+                last = page.last
+        except SourceError:
+            continue
+        if last:
+            break
+    assert sorted(found) == sorted(whole.keys)
+    sandbox.heal()
+    assert listing(source, quick, cursor).keys == []
+
+
 @pytest.mark.parametrize("source", ["semantic_scholar", "openalex"])
 @pytest.mark.parametrize("kind", ["bad_json", "wrong_schema"])
 def test_broken_json_is_asked_for_again(source: SourceName, kind: str, sandbox: Sandbox, settings: Settings) -> None:
@@ -419,6 +442,11 @@ def test_refresh_believes_no_broken_answer(sandbox: Sandbox, settings: Settings)
         sandbox.fault(route, "html")
         with pytest.raises(SourceAnswerInvalid):
             list(refresh([name], settings))
+    sandbox.heal()
+    sandbox.fault("arxiv.query", "empty_page", times=1)
+    assert [paper.key for page in refresh(["arxiv:9901.00011"], settings) for paper in page.papers] == [
+        "arxiv:9901.00011v2"
+    ]
 
 
 # ------------------------------------------------------------------- contents

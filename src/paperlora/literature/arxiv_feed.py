@@ -45,18 +45,18 @@ class Feed(NamedTuple):
     received: int
 
 
-def read_feed(content: bytes, due: int | None = None) -> Feed:
+def read_feed(content: bytes, due: int) -> Feed:
     """A whole feed.
 
     Args:
-        due: entries asked for from this place on; None where ids were asked for, of which some may be unknown.
+        due: entries that there must be at least.
 
     Raises:
         SourceAnswerInvalid: no whole Atom feed, or fewer entries than its total promises.
         SourceRefused: the feed carries an error.
     """
     facts = check_feed(content)
-    if due is not None and facts.entries < due:
+    if facts.entries < due:
         raise SourceAnswerInvalid(
             f"{SOURCE} sends {facts.entries} of {due} entries, although {facts.total} papers match."
         )

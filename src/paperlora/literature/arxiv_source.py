@@ -73,12 +73,10 @@ def pages(query: str, settings: Settings, cursor: str = "", window: Window = EVE
 
 
 def ask_feed(polite: Polite, settings: Settings, parameters: dict[str, str]) -> Feed:
-    """A page of arXiv's answer; a listing's page must be as long as its total promises."""
-    start, most = int(parameters.get("start", 0)), int(parameters["max_results"])
+    """A page of arXiv's answer, which must be as long as its total promises."""
+    start, most = int(parameters["start"]), int(parameters["max_results"])
 
     def read(content: bytes) -> Feed:
-        if "id_list" in parameters:
-            return read_feed(content)
         return read_feed(content, max(min(most, check_feed(content).total - start), 0))
 
     return ask(polite, settings.arxiv.url, parameters, read)
