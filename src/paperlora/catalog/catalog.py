@@ -6,7 +6,7 @@ was used to what was made of it, so that lineage is one recursive query in eithe
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,15 +16,15 @@ from sqlalchemy import Connection, Select, func, select
 from paperlora.catalog import identity, intake, lineage, queue, yields
 from paperlora.catalog.database import Database
 from paperlora.catalog.entry import Entry, find_entry
-from paperlora.catalog.folders import MATERIAL, PLURALS, RECORDS, ItemKind, Pair, read_folder
+from paperlora.catalog.folders import MATERIAL, PLURALS, RECORDS, ItemKind, Pair, Taken, read_folder
 from paperlora.catalog.tables import aliases, candidates, cursors, folders, items, papers, rejects
-from paperlora.catalog.writing import chunks
 from paperlora.records import Lesson, Manifest, Paper, Record, Reject, Topic
 from paperlora.settings import Settings
 from paperlora.store import Store, read_manifest
 
-# Folders a transaction: enough to make its cost small, few enough to let other writers in after a moment.
-BATCH = 200
+# A transaction takes so many folders, or the records of so many: its cost is small then, and it lets other writers in
+# after a moment.
+FOLDERS, RECORDS_AT_LEAST = 200, 1000
 
 
 class Status(NamedTuple):
@@ -94,8 +94,7 @@ class Catalog:
         uris = [uri for store in stores for uri in store.folders() if uri.split("/")[-2] not in MATERIAL]
         new = [(uri, read_manifest(uri)) for uri in uris if uri not in known]
         # A run's folder is its last: with the oldest first no cursor stands in the catalog before what it stands for.
-        for part in chunks(sorted(new, key=lambda pair: pair[1].created), BATCH):
-            taken = [read_folder(uri, manifest) for uri, manifest in part]
+        for taken in _batches(read_folder(uri, manifest) for uri, manifest in sorted(new, key=lambda pair: pair[1].created)):
             with self._database.writing() as connection:
                 intake.take_in(connection, taken)
         return len(new)
@@ -193,6 +192,17 @@ def open_catalog(settings: Settings) -> Catalog:
 def stores(settings: Settings) -> tuple[Store, Store]:
     """The two roots that hold complete folders: the store and the micro-datasets."""
     return Store.at(settings.store_root), Store.at(settings.datasets.expanduser().resolve())
+
+
+def _batches(folders: Iterable[Taken]) -> Iterator[list[Taken]]:
+    batch: list[Taken] = []
+    for taken in folders:
+        batch.append(taken)
+        if len(batch) >= FOLDERS or sum(len(one.records) for one in batch) >= RECORDS_AT_LEAST:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _counts(connection: Connection, query: Select[Any]) -> dict[str, int]:

@@ -116,7 +116,7 @@ def _of_paper(connection: Connection, entry: Entry, canonical: str, outdated: tu
     dropped = _rejects(connection, list({f"{canonical}v{this.version}", *(paper.key for paper in same)}))
     names = connection.scalars(select(aliases.c.alias).where(aliases.c.canonical == canonical).order_by(aliases.c.alias)).all()
     record = one_paper(canonical, same) if this.id == canonical else this
-    record = record.model_copy(update={"topics": tuple(sorted(topics_of(connection)[canonical]))})
+    record = record.model_copy(update={"topics": tuple(sorted(topics_of(connection, canonical)[canonical]))})
     return entry._replace(
         record=record.model_dump(mode="json"), aliases=(canonical, *(name for name in names if name != canonical)),
         versions=tuple(keys), candidates=_pairs(connection, {*names, *keys}), rejects=dropped,

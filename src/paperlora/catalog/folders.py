@@ -23,7 +23,7 @@ PLURALS: dict[ItemKind, str] = {
     "verdict": "verdicts", "lesson": "lessons",
 }  # fmt: skip
 # Material that stages keep for themselves: thousands of folders without a record or a reject.
-MATERIAL = frozenset({"pdfs", "responses", "fulltext", "choices"})
+MATERIAL = frozenset({"pdfs", "responses", "fulltexts"})
 
 
 class Edge(NamedTuple):

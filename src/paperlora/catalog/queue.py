@@ -120,10 +120,12 @@ def _share_out(eligible: dict[str, list[str]], left: dict[str, int], limit: int 
     return chosen
 
 
-def topics_of(connection: Connection) -> dict[str, set[str]]:
-    """Canonical id → names of the topics whose query found any version of it, under any of its ids."""
+def topics_of(connection: Connection, canonical: str | None = None) -> dict[str, set[str]]:
+    """Canonical id (this one alone, or every one) → topics whose query found any version of it, under any of its ids."""
     member: dict[str, set[str]] = defaultdict(set)
     query = select(papers.c.canonical, paper_topics.c.topic).join(paper_topics, paper_topics.c.paper == papers.c.key)
+    if canonical is not None:
+        query = query.where(papers.c.canonical == canonical)
     for canonical, topic in connection.execute(query):
         member[canonical].add(topic)
     return member
