@@ -315,7 +315,10 @@ def test_empty_page_and_expired_token(sandbox: Sandbox, route: str) -> None:
     assert b"9901.000" not in get(sandbox, ROUTES[route]).content
     sandbox.fault(route, "token_expired", times=1)
     assert b"9901.000" in get(sandbox, ROUTES[route]).content  # a first page needs no token
-    further = {"oai": "/oai?verb=ListRecords&resumptionToken=metadataPrefix%253DarXivRaw%2526skip%253D4", "openalex": "/works?api_key=k&cursor=abc"}  # fmt: skip
+    further = {
+        "oai": "/oai?verb=ListRecords&resumptionToken=metadataPrefix%253DarXivRaw%2526skip%253D4",
+        "openalex": "/works?api_key=k&cursor=abc",
+    }
     spoiled = get(sandbox, further[route])
     assert b"badResumptionToken" in spoiled.content if route == "oai" else spoiled.status_code == 400
     if route == "oai":

@@ -20,7 +20,7 @@ FILTERS = (
     "ids.openalex",
     "doi",
 )
-_LICENCES = {"by/": "cc-by", "by-sa/": "cc-by-sa", "by-nc/": "cc-by-nc", "by-nd/": "cc-by-nd", "by-nc-nd/": "cc-by-nc-nd", "by-nc-sa/": "cc-by-nc-sa"}  # fmt: skip
+_LICENCES = {f"{kind}/": f"cc-{kind}" for kind in ("by", "by-sa", "by-nc", "by-nd", "by-nc-nd", "by-nc-sa")}
 
 
 class Reply(NamedTuple):
