@@ -10,22 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from typing import NamedTuple
 
-import arxiv
-import requests
-
-from paperlora.errors import SourceAnswerInvalid, SourceRefused, SourceUnavailable
-from paperlora.literature.arxiv_feed import SOURCE, Feed, check_feed, paper_of, parse_feed, read_feed
+from paperlora.errors import SourceRefused
+from paperlora.literature.arxiv_feed import SOURCE, Feed, check_feed, parse_feed, read_feed
 from paperlora.literature.asking import ask
 from paperlora.literature.cursors import Cursor, mark, name, opened
-from paperlora.literature.found import EVER, Found, Page, Window
-from paperlora.literature.polite import Patience, Polite, check_status, patiently
-from paperlora.records import Paper, Reject, Topic
-from paperlora.settings import ArxivSettings, Settings
+from paperlora.literature.found import EVER, Page, Window
+from paperlora.literature.polite import Polite
+from paperlora.records import Paper
+from paperlora.settings import Settings
 
-__all__ = ["check_feed", "pages", "parse_feed", "search_arxiv"]
+__all__ = ["ask_feed", "check_feed", "pages", "parse_feed"]
 
 LOOK_BACK = timedelta(days=7)
 """Held submissions are announced within days; a longer hold is seen by a harvest over OAI-PMH alone."""
@@ -154,113 +150,3 @@ def _listed(state: ArxivCursor, paper: Paper) -> bool:
 
 def _older(paper: Paper, floor: datetime) -> bool:
     return paper.updated is not None and paper.updated < floor
-
-
-# ------------------------------------------------------------------ one search
-
-
-def search_arxiv(topic: Topic, settings: Settings) -> Found:
-    """The papers that a topic's arXiv query matches, newest first.
-
-    Raises:
-        SourceError: arXiv can't be reached, refuses the query, or its answers don't fit together.
-    """
-    session = PoliteSession(settings.arxiv, settings.user_agent)
-    limit = topic.max_papers
-    client = arxiv.Client(min(settings.arxiv.page_size, limit), settings.arxiv.delay_seconds, num_retries=0)
-    client.query_url_format = f"{settings.arxiv.url}?{{}}"
-    client._session = session
-    search = arxiv.Search(query_of(topic), max_results=limit, sort_by=arxiv.SortCriterion.SubmittedDate)
-    try:
-        results = list(client.results(search))
-    except arxiv.ArxivError as error:
-        raise SourceAnswerInvalid(f"{SOURCE}: {error}") from error
-    _check_count(len(results), session, limit)
-    papers = [paper_of(result, topic.name) for result in results]
-    kept = [paper for paper in papers if _since(paper, topic.since)]
-    rejects = [
-        Reject(stage="ingest", item=item, reason="metadata_incomplete", detail=SOURCE) for item in session.incomplete
-    ]
-    return Found(tuple(kept), tuple(rejects), asked=len(papers) + len(rejects), beyond=max(session.total - limit, 0))
-
-
-def query_of(topic: Topic) -> str:
-    """The topic's query, bounded by its first day."""
-    if topic.since is None:
-        return topic.arxiv
-    return f"({topic.arxiv}) AND submittedDate:[{topic.since:%Y%m%d}0000 TO {datetime.now(UTC).year + 100}12312359]"
-
-
-def _since(paper: Paper, since: date | None) -> bool:
-    return since is None or paper.published is None or paper.published.date() >= since
-
-
-def _check_count(received: int, session: PoliteSession, limit: int) -> None:
-    due = min(session.total, limit)
-    if received + len(session.incomplete) < due:
-        raise SourceAnswerInvalid(f"{SOURCE} announces {session.total} papers, but sends {received} of the {due} due.")
-
-
-class PoliteSession(requests.Session):
-    """A session that times out, retries what is transient, and passes on only whole feeds.
-
-    Args:
-        settings: address, pause and time-out.
-        user_agent: what arXiv sees.
-    """
-
-    def __init__(self, settings: ArxivSettings, user_agent: str) -> None:
-        super().__init__()
-        self.total = 0
-        """Matches that the last feed announced."""
-        self.incomplete: list[str] = []
-        """Ids of entries that make no record."""
-        self._settings = settings
-        self._agent = user_agent
-
-    def get(self, url: str | bytes, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        """A page of results.
-
-        Raises:
-            SourceError: after the last attempt.
-        """
-        return patiently(lambda: self._try(str(url)), Patience(self._settings.delay_seconds))
-
-    def _try(self, url: str) -> requests.Response:
-        seconds = self._settings.timeout_seconds
-        try:
-            response = super().get(url, headers={"User-Agent": self._agent}, timeout=(min(seconds, 10.0), seconds))
-        except requests.exceptions.ChunkedEncodingError as error:
-            raise SourceAnswerInvalid(f"{SOURCE}'s answer was cut off.") from error
-        except (
-            requests.exceptions.InvalidURL,
-            requests.exceptions.MissingSchema,
-            requests.exceptions.InvalidSchema,
-        ) as error:
-            raise SourceRefused(f"{self._settings.url} is no address.", "Correct arxiv.url in the settings.") from error
-        except requests.exceptions.RequestException as error:
-            raise SourceUnavailable(f"{SOURCE} can't be reached at {self._settings.url}: {_cause(error)}.") from error
-        self._check(response, url)
-        return response
-
-    def _check(self, response: requests.Response, url: str) -> None:
-        if response.status_code == 400:
-            check_feed(response.content)  # names what was wrong with the query
-        check_status(SOURCE, response.status_code, response.headers)
-        facts = check_feed(response.content)
-        asked = {
-            name: int(values[0])
-            for name, values in parse_qs(urlsplit(url).query).items()
-            if name in ("start", "max_results")
-        }
-        due = min(asked.get("max_results", 10), facts.total - asked.get("start", 0))
-        if due > 0 and facts.entries == 0:
-            raise SourceAnswerInvalid(f"{SOURCE} sends an empty page, although {facts.total} papers match.")
-        self.total = facts.total
-        self.incomplete += facts.incomplete
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    return "connection refused" if "refused" in str(error) else type(error).__name__

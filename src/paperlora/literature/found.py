@@ -1,4 +1,4 @@
-"""What a search found: one page of a listing, and (for a single search) all of it."""
+"""What a search found: one page of a listing."""
 
 from __future__ import annotations
 
@@ -40,15 +40,3 @@ class Page(NamedTuple):
     """JSON; handed back, the source goes on right after this page."""
     last: bool
     """The listing ends here: the next one starts with what is new."""
-
-
-class Found(NamedTuple):
-    """The answer of one source to one topic."""
-
-    papers: tuple[Paper, ...]
-    rejects: tuple[Reject, ...]
-    """Records that make no paper, each with its reason."""
-    asked: int
-    """Records that were received."""
-    beyond: int
-    """Matches past the topic's ``max_papers``, not taken."""

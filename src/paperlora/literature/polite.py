@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json as json_text
 import re
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -330,18 +329,3 @@ def _words(body: bytes) -> str:
 
 def _cause(error: Exception) -> str:
     return "connection refused" if "refused" in str(error) else str(error) or type(error).__name__
-
-
-class Pace:
-    """At most one request in ``seconds``, over all threads that share it."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._lock = threading.Lock()
-        self._next = 0.0
-
-    def wait(self) -> None:
-        """Sleep until the next request may be made."""
-        with self._lock:
-            time.sleep(max(self._next - time.monotonic(), 0.0))
-            self._next = time.monotonic() + self._seconds

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
-from functools import partial
 from typing import Any, NamedTuple
 
-import httpx
-
-from paperlora.errors import SourceAnswerInvalid, SourceRefused, SourceUnavailable
+from paperlora.errors import SourceAnswerInvalid
 from paperlora.literature.arxiv_feed import pdf_address
 from paperlora.literature.asking import ask, json_body
 from paperlora.literature.cursors import opened
-from paperlora.literature.found import EVER, Found, Page, Window
+from paperlora.literature.found import EVER, Page, Window
 from paperlora.literature.listing import ListingCursor, Question, Slice, listed
-from paperlora.literature.polite import Pace, Patience, Polite, check_status, patiently
-from paperlora.records import Paper, Reject, Topic
+from paperlora.literature.polite import Polite
+from paperlora.records import Paper, Reject
 from paperlora.settings import SemanticScholarSettings, Settings
 
 SOURCE = "Semantic Scholar"
@@ -47,72 +44,6 @@ class Parsed(NamedTuple):
 
     papers: tuple[Paper, ...]
     rejects: tuple[Reject, ...]
-
-
-def search_semantic_scholar(topic: Topic, settings: Settings) -> Found:
-    """The papers that a topic's Semantic Scholar query matches, newest first.
-
-    Raises:
-        SourceError: the source can't be reached, refuses query or key, or its answers don't fit together.
-    """
-    taken: list[Any] = []
-    total = 0
-    with _client(settings) as client:
-        for batch in _batches(client, topic, settings.semantic_scholar):
-            total = max(total, batch.total)
-            taken += batch.items
-            if len(taken) >= topic.max_papers:
-                break
-    parsed = parse_papers(taken[: topic.max_papers], topic.name, settings.arxiv.url)
-    return Found(
-        parsed.papers, parsed.rejects, asked=min(len(taken), topic.max_papers), beyond=max(total - topic.max_papers, 0)
-    )
-
-
-def _client(settings: Settings) -> httpx.Client:
-    own = settings.semantic_scholar
-    key = {"x-api-key": own.api_key.get_secret_value()} if own.api_key else {}
-    timeout = httpx.Timeout(own.timeout_seconds, connect=min(own.timeout_seconds, 10.0))
-    return httpx.Client(headers={"User-Agent": settings.user_agent, **key}, timeout=timeout, follow_redirects=True)
-
-
-def _batches(client: httpx.Client, topic: Topic, settings: SemanticScholarSettings) -> Iterator[Batch]:
-    parameters = {"query": topic.semantic_scholar, "fields": FIELDS, "sort": "publicationDate:desc"}
-    if topic.since:
-        parameters["publicationDateOrYear"] = f"{topic.since.isoformat()}:"
-    url, pace = f"{settings.url.rstrip('/')}/paper/search/bulk", Pace(settings.delay_seconds)
-    token: str | None = None
-    while True:
-        asked = {**parameters, "token": token} if token else parameters
-        batch = patiently(partial(_batch, client, url, asked, pace), Patience(settings.delay_seconds))
-        yield batch
-        token = batch.token
-        if not token:
-            return
-
-
-def _batch(client: httpx.Client, url: str, parameters: Mapping[str, str], pace: Pace) -> Batch:
-    pace.wait()
-    try:
-        response = client.get(url, params=dict(parameters))
-    except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
-        raise SourceAnswerInvalid(f"{SOURCE}'s answer was cut off.") from error
-    except httpx.TimeoutException as error:
-        raise SourceUnavailable(f"{SOURCE} can't be reached at {url}: no answer in time.") from error
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise SourceRefused(f"{url} is no address.", "Correct semantic_scholar.url in the settings.") from error
-    except httpx.TransportError as error:
-        raise SourceUnavailable(f"{SOURCE} can't be reached at {url}: {error}.") from error
-    check_status(SOURCE, response.status_code, response.headers, _error_of(response))
-    return parse_batch(response.content, first=not parameters.get("token"))
-
-
-def _error_of(response: httpx.Response) -> str:
-    try:
-        body = response.json()
-    except ValueError:
-        return ""
-    return str(body.get("error") or body.get("message") or "")[:200] if isinstance(body, dict) else ""
 
 
 def pages(query: str, settings: Settings, cursor: str = "", window: Window = EVER) -> Iterator[Page]:
