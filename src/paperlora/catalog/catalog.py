@@ -45,6 +45,10 @@ class Status(NamedTuple):
     """Things that rest on an older version of a paper or on a withdrawn one, and were not made anew."""
 
 
+AT_A_TIME = 200
+"""Rows that are fetched at once where all are wanted."""
+
+
 class Catalog:
     """The database. Opening it brings its tables up to date; every write is one transaction and may be repeated.
 
@@ -92,9 +96,10 @@ class Catalog:
 
     def _take_all(self, stores: Iterable[Store], known: Container[str] = ()) -> int:
         uris = [uri for store in stores for uri in store.folders() if uri.split("/")[-2] not in MATERIAL]
-        new = [(uri, read_manifest(uri)) for uri in uris if uri not in known]
+        # Manifests are read twice rather than kept: of thousands of new folders they would fill the memory.
+        new = sorted((read_manifest(uri).created, uri) for uri in uris if uri not in known)
         # A run's folder is its last: with the oldest first no cursor stands in the catalog before what it stands for.
-        for taken in _batches(read_folder(uri, manifest) for uri, manifest in sorted(new, key=lambda pair: pair[1].created)):
+        for taken in _batches(read_folder(uri, read_manifest(uri)) for _, uri in new):
             with self._database.writing() as connection:
                 intake.take_in(connection, taken)
         return len(new)
@@ -127,6 +132,13 @@ class Catalog:
         with self._database.reading() as connection:
             query = select(items.c.record).where(items.c.kind == kind).order_by(items.c.created, items.c.id)
             return tuple(RECORDS[kind].model_validate(record) for record in connection.scalars(query))
+
+    def each(self, kind: ItemKind) -> Iterator[Record]:
+        """Every record of a kind, one after another, however many there are; oldest first."""
+        with self._database.reading() as connection:
+            query = select(items.c.record).where(items.c.kind == kind).order_by(items.c.created, items.c.id)
+            for record in connection.execution_options(yield_per=AT_A_TIME).scalars(query):
+                yield RECORDS[kind].model_validate(record)
 
     def lessons(self) -> tuple[Lesson, ...]:
         """The knowledge core."""

@@ -115,14 +115,10 @@ def record(answers: Answers, settings: Settings, store: Store, topic: str | None
 
 
 def _candidates(answers: Answers, catalog: Catalog, store: Store) -> tuple[Candidate, ...]:
-    new = [paper for found in answers.found for uri in found.uris for paper in _titles(uri, store)]
-    known = (paper for paper in catalog.records("paper") if isinstance(paper, Paper)) if new else ()
-    return candidates(new, known)
-
-
-def _titles(uri: str, store: Store) -> Iterator[Paper]:
-    for paper in read_jsonl(store.fetch_file(uri, "papers.jsonl"), Paper):
-        yield paper.model_copy(update={"abstract": ""})
+    uris = [uri for found in answers.found for uri in found.uris]
+    new = (paper for uri in uris for paper in read_jsonl(store.fetch_file(uri, "papers.jsonl"), Paper))
+    known = (paper for paper in catalog.each("paper") if isinstance(paper, Paper))
+    return candidates(new, known) if uris else ()
 
 
 def close(

@@ -132,39 +132,47 @@ def _united(values: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 
 class _Titled(NamedTuple):
+    """What is compared of a paper."""
+
     id: str
+    names: frozenset[str]
     title: str
-    """Folded, for comparison."""
+    """Folded."""
+    surnames: tuple[str, ...]
 
 
-def candidates(new: Sequence[Paper], known: Iterable[Paper]) -> tuple[Candidate, ...]:
+def candidates(new: Iterable[Paper], known: Iterable[Paper]) -> tuple[Candidate, ...]:
     """Pairs of a new paper and another one, new or known, that share an author's surname and nearly the title.
 
-    Pairs with an equal id are no candidates: they are one paper already. ``known`` is read once, and of it only what
-    shares a surname with a new paper is kept.
+    Pairs with an equal id are no candidates: they are one paper already. Each side is read once and nothing of it kept
+    but titles and names, of ``known`` only those that share a surname with a new paper.
     """
-    wanted = {surname for paper in new for surname in surnames(paper)}
-    shelves: dict[str, dict[str, _Titled]] = defaultdict(dict)
-    for paper in chain(new, known):
-        for surname in wanted.intersection(surnames(paper)):
-            shelves[surname].setdefault(paper.id, _Titled(paper.id, folded_title(paper.title)))
-    found: dict[tuple[str, str], Candidate] = {}
-    for paper in new:
-        for candidate in _alike(paper, shelves):
-            found.setdefault(tuple(sorted((candidate.a, candidate.b))), candidate)  # type: ignore[arg-type]
+    fresh = {one.id: one for one in map(_titled, new)}
+    wanted = {surname for one in fresh.values() for surname in one.surnames}
+    shelves: dict[str, dict[str, str]] = defaultdict(dict)
+    for one in chain(fresh.values(), (_titled(paper) for paper in known if fresh)):
+        for surname in wanted.intersection(one.surnames):
+            shelves[surname].setdefault(one.id, one.title)
+    found: dict[tuple[str, ...], Candidate] = {}
+    for one in fresh.values():
+        for candidate in _alike(one, shelves):
+            found.setdefault(tuple(sorted((candidate.a, candidate.b))), candidate)
     return tuple(found.values())
 
 
-def _alike(paper: Paper, shelves: dict[str, dict[str, _Titled]]) -> Iterator[Candidate]:
-    title, own = folded_title(paper.title), set(names(paper))
-    for surname in surnames(paper):
-        titles = {other.id: other.title for other in shelves[surname].values() if other.id not in own}
-        for _, score, identifier in process.extract(
-            title, titles, scorer=fuzz.token_sort_ratio, score_cutoff=100 * LIKELY, limit=None
+def _titled(paper: Paper) -> _Titled:
+    return _Titled(paper.id, frozenset(names(paper)), folded_title(paper.title), surnames(paper))
+
+
+def _alike(one: _Titled, shelves: dict[str, dict[str, str]]) -> Iterator[Candidate]:
+    for surname in one.surnames:
+        others = shelves[surname]
+        for _, score, other in process.extract(
+            one.title, others, scorer=fuzz.token_sort_ratio, score_cutoff=100 * LIKELY, limit=None
         ):
-            yield Candidate(
-                paper.id, identifier, round(score / 100, 3), f"both by {surname.title()}, titles nearly equal"
-            )
+            if other not in one.names:
+                why = f"both by {surname.title()}, titles nearly equal"
+                yield Candidate(one.id, other, round(score / 100, 3), why)
 
 
 def surnames(paper: Paper) -> tuple[str, ...]:
