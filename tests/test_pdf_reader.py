@@ -422,7 +422,7 @@ def write_too_many_pages(path: Path) -> None:
     ("write", "reason"),
     [
         (write_html, "not_a_pdf"), (write_empty, "not_a_pdf"), (write_garbage, "pdf_broken"), (write_encrypted, "pdf_encrypted"),
-        (write_scan, "no_text"), (write_cut_off, "pdf_broken"), (write_too_many_pages, "too_large"),
+        (write_scan, "scanned"), (write_cut_off, "pdf_broken"), (write_too_many_pages, "too_large"),
     ],
 )  # fmt: skip
 def test_unreadable_file_has_its_reason(write: Callable[[Path], None], reason: str, tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import tarfile
 import zlib
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from paperlora.literature.flow import as_text
 from paperlora.literature.limits import UnreadableError
 
-MOST_UNPACKED = 512_000_000
+MOST_UNPACKED = 200_000_000
 """Bytes of a whole archive, its pictures included."""
+CHUNK = 1 << 16
 MOST_TEXT = 20_000_000
 """Bytes of one text file."""
 MOST_MEMBERS = 20_000
@@ -45,44 +46,64 @@ def open_source(data: bytes, name: str) -> Source:
         name: of the file, for a bare .tex.
 
     Raises:
-        UnreadableError: ``not_latex``, ``unsafe_archive`` or ``too_large``.
+        UnreadableError: ``not_latex``, ``file_broken``, ``unsafe_archive`` or ``too_large``.
     """
-    unpacked = _gunzip(data) if data[:2] == b"\x1f\x8b" else data
-    if unpacked[257:262] == b"ustar" or (name.endswith(".tar") and not _TEX.search(unpacked[:65536].decode("latin-1"))):
-        files = _members(unpacked)
+    packed = data[:2] == b"\x1f\x8b"
+    stream = _Inflating(data) if packed else io.BytesIO(data)
+    if _Inflating(data).read(512)[257:262] == b"ustar" if packed else data[257:262] == b"ustar":
+        files = _members(stream)
     else:
-        files = {PurePosixPath(name).with_suffix(".tex").name: _single(unpacked)}
+        files = {PurePosixPath(name).with_suffix(".tex").name: _single(stream.read(MOST_TEXT + 1))}
     return Source(files, _main(files))
 
 
-def _gunzip(data: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        unpacked = stream.decompress(data, MOST_UNPACKED)
-    except zlib.error as error:
-        raise UnreadableError("file_broken", f"its compression is broken: {error}") from error
-    if stream.unconsumed_tail:
-        raise UnreadableError("unsafe_archive", f"it unpacks to more than {MOST_UNPACKED // 1_000_000} MB")
-    if not stream.eof:
-        raise UnreadableError("file_broken", "it is cut off")
-    return unpacked
+class _Inflating:
+    """Unpacks gzip as it is read: a bomb is noticed before it fills the memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._stream = zlib.decompressobj(wbits=31)
+        self._data = memoryview(data)
+        self._left = b""
+        self._total = 0
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, fewer at the end.
+
+        Raises:
+            UnreadableError: ``unsafe_archive`` past the limit, ``file_broken`` where the data ends too early.
+        """
+        parts = bytearray()
+        while len(parts) < size and not self._stream.eof:
+            if not self._left:
+                self._left, self._data = bytes(self._data[:CHUNK]), self._data[CHUNK:]
+            if not self._left:
+                raise UnreadableError("file_broken", "it is cut off")
+            try:
+                parts += self._stream.decompress(self._left, size - len(parts))
+            except zlib.error as error:
+                raise UnreadableError("file_broken", f"its compression is broken: {error}") from error
+            self._left = self._stream.unconsumed_tail
+        self._total += len(parts)
+        if self._total > MOST_UNPACKED:
+            raise UnreadableError("unsafe_archive", f"it unpacks to more than {MOST_UNPACKED // 1_000_000} MB")
+        return bytes(parts)
 
 
 def _single(data: bytes) -> str:
     if data[:5] == b"%PDF-" or data[:4] == b"%!PS" or b"\0" in data[:4096] or not data.strip():
         raise UnreadableError("not_latex", f"it begins with {data[:16]!r}")
     if len(data) > MOST_TEXT:
-        raise UnreadableError("too_large", f"{len(data)} bytes of text")
+        raise UnreadableError("too_large", f"more than {MOST_TEXT // 1_000_000} MB of text")
     text = as_text(data)
     if not _TEX.search(text):
         raise UnreadableError("not_latex", f"it holds no LaTeX and begins with {text[:16]!r}")
     return text
 
 
-def _members(data: bytes) -> dict[str, str]:
+def _members(stream: Any) -> dict[str, str]:
     files: dict[str, str] = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 20) as archive:
             for count, member in enumerate(archive):
                 if count >= MOST_MEMBERS:
                     raise UnreadableError("unsafe_archive", f"it holds more than {MOST_MEMBERS} files")

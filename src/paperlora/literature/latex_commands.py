@@ -26,6 +26,7 @@ def _include(writer: Writer, name: str) -> None:
     if found is None:
         writer.paper.flow.leave("margin", f"\\{name}{{{path}}}: the source holds no such file")
         return
+    writer.paper.spent.include(found)
     text = writer.paper.files[found]
     body = re.search(r"\\begin\s*\{document\}(.*?)(?:\\end\s*\{document\}|\Z)", text, re.S)
     writer.tokens.push(body[1] if body else text, found)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from paperlora.literature.limits import UnreadableError
 
 MOST_TOKENS = 4_000_000
 MOST_PUSHED = 40_000_000
 """Characters of all macros expanded in one paper."""
-MOST_CALLS = 300_000
+MOST_CALLS = 100_000
 """Macros expanded in one paper."""
+MOST_INCLUSIONS = 30
+"""Of one file."""
 DEEPEST = 150
 """Texts on the stack: files including files, macros calling macros."""
 TOKEN = re.compile(
@@ -36,8 +39,6 @@ class Tokens:
             text: what is read.
             name: of the file or macro that it comes from.
         """
-        if self._names.count(name) > 3 and name.endswith(".tex"):
-            raise UnreadableError("too_deep", f"{name} includes itself")
         if len(self._texts) >= DEEPEST:
             raise UnreadableError("too_deep", f"{name or 'a macro'} calls itself without end")
         self._spent.push(len(text))
@@ -206,6 +207,13 @@ class Spent:
         self._tokens = 0
         self._pushed = 0
         self._calls = 0
+        self._included: Counter[str] = Counter()
+
+    def include(self, name: str) -> None:
+        """One more inclusion of a file; raises UnreadableError ``too_deep``."""
+        self._included[name] += 1
+        if self._included[name] > MOST_INCLUSIONS:
+            raise UnreadableError("too_deep", f"{name} includes itself without end")
 
     def token(self) -> None:
         """One more; raises UnreadableError ``too_large``."""

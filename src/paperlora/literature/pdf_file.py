@@ -11,7 +11,11 @@ from paperlora.literature.pdf_layout import read_layout
 END_MARK_WITHIN = 8192
 """Bytes before a file's end in which ``%%EOF`` must stand."""
 CHARACTERS_A_PAGE = 40
-"""Fewer characters of body text a page on average mean a scan."""
+"""Fewer characters of body text a page on average: there is nothing to read."""
+LOOKED_AT = 8
+"""Pages that tell whether a file without text is a scan."""
+PICTURE_SHARE = 0.6
+"""A picture that covers more of a page is a scan of it."""
 OUT_OF_MEMORY = ("alloc", "memory", "Cannot allocate")
 
 
@@ -41,8 +45,22 @@ def read(data: bytes, limits: Limits, name: str) -> dict[str, Any]:
         raise UnreadableError(_reason(str(error)), f"{type(error).__name__}: {error}") from error
     characters = sum(len(section["text"]) for section in layout["sections"])
     if characters < CHARACTERS_A_PAGE * layout["pages"]:
-        raise UnreadableError("no_text", f"{characters} characters of text on {layout['pages']} pages: a scan?")
+        found = f"{characters} characters of text on {layout['pages']} pages"
+        raise UnreadableError(
+            *(("scanned", f"{found}, which are pictures") if _is_scan(document) else ("no_text", found))
+        )
     return layout
+
+
+def _is_scan(document: Any) -> bool:
+    """Most of the first pages are filled by a picture."""
+    pages = [document[number] for number in range(min(document.page_count, LOOKED_AT))]
+    return 2 * sum(any(_fills(info["bbox"], page) for info in page.get_image_info()) for page in pages) > len(pages)
+
+
+def _fills(box: tuple[float, float, float, float], page: Any) -> bool:
+    seen = pymupdf.Rect(box) & page.rect
+    return bool(abs(seen.width * seen.height) > PICTURE_SHARE * page.rect.width * page.rect.height)
 
 
 def _check(document: Any, data: bytes, limits: Limits) -> None:
