@@ -18,7 +18,7 @@ from paperlora.microdata.anchors import OPEN as OPEN_ANCHORS
 from paperlora.microdata.build import build_dataset, find_dataset, load
 from paperlora.microdata.leaks import compare, surface
 from paperlora.microdata.pools import KNOWN_NAMES, KNOWN_NUMBERS
-from paperlora.microdata.replay import KIND, ask_base, draw, fault_of, known_anchors, replays_key, replays_of
+from paperlora.microdata.replay import KIND, ask_base, draw, fault_of, known, replays_key, replays_of
 from paperlora.microdata.replay_pool import POOL, Prompt
 from paperlora.model.answers import Answer, Ask, Sampling, answer
 from paperlora.model.bank import Bank, SlotInfo
@@ -130,13 +130,15 @@ def test_a_base_is_asked_everything_once_and_every_answer_is_kept_or_rejected(
     store = Store.at(tmp_path)
     found = replays_of(base, store)
     thought = sum(prompt.thinks for prompt in POOL)
+    asked = len(POOL) + thought + len(CLOSED) + len(KNOWN_NAMES) + len(KNOWN_NUMBERS)
     assert can_think(base.tokenizer)
-    assert len(found.kept) + len(found.rejects) == len(POOL) + len(CLOSED) + thought
+    assert len(found.kept) + len(found.rejects) == asked
     assert {reject.reason for reject in found.rejects} <= {
         "replay_unfinished", "replay_empty", "replay_thinks", "replay_garbled", "replay_loops", "replay_echo", "replay_wrong",
+        "anchor_unknown", "locality_unknown",
     }  # fmt: skip
     manifest = read_manifest(store.uri(KIND, found.key))
-    assert manifest.counts["asked"] == len(POOL) + len(CLOSED) + thought and manifest.rejects == found.rejects
+    assert manifest.counts["asked"] == asked and manifest.rejects == found.rejects
     monkeypatch.setattr(answers_module, "answer", lambda *a, **k: pytest.fail("asked again"))
     assert replays_of(base, store) == found
 
@@ -163,7 +165,8 @@ def test_open_prompts_are_sampled_and_thinking_ones_are_asked_to_think(
 
     monkeypatch.setattr(answers_module, "answer", scripted)
     found = ask_base(base)
-    (_, closed, _), (_, sampled, _), (_, thought, thinking) = rounds
+    (_, tested, _), _, (_, closed, _), (_, sampled, _), (_, thought, thinking) = rounds
+    assert tested is None
     assert closed is None and sampled is not None and thought is not None and thinking == {True}
     assert (sampled.temperature, sampled.top_p) == (0.7, 0.8) and (thought.temperature, thought.top_p) == (0.6, 0.95)
     assert all(one.answer.startswith("<think>") for one in found.kept if one.thinking)
@@ -211,7 +214,7 @@ def test_drawing_mixes_kinds_as_the_pool_does_and_leaves_anchors_out() -> None:
         assert Counter(one.kind for one in draw(replays, count, 3)) == wanted
     assert len(draw(replays, 99, 3)) == 40
     assert draw(replays, 8, 3) == draw(replays, 8, 3) != draw(replays, 8, 4)
-    assert known_anchors(replays) == {f"anchor {number}" for number in range(9)}
+    assert known(replays, "anchor") == {f"anchor {number}" for number in range(9)}
 
 
 # -------------------------------------------------------------------- whole datasets
@@ -223,9 +226,7 @@ def test_a_dataset_with_a_base_is_found_again_without_it_being_loaded(
     source = sources()[0]
     settings, store = Settings(home=tmp_path / "home"), Store.at(tmp_path / "datasets")
     neighbours = all_ideas(sources())
-    made = build_dataset(
-        paper_of(source), "t", IDEAS, neighbours, settings, store, base=base, text=text_of(source)
-    )
+    made = build_dataset(paper_of(source), "t", IDEAS, neighbours, settings, store, base=base, text=text_of(source))
     found = load(Path(made))
     assert read_manifest(made).models["base"] == base.id.weights_hash
     assert [r.reason for r in found.record.rejects if r.item == "base"] == ["base_cannot_read"]
@@ -238,9 +239,7 @@ def test_a_dataset_with_a_base_is_found_again_without_it_being_loaded(
     more = settings.model_copy(update={"microdata": MicrodataSettings(replay_share=0.4)})
     assert find_dataset(paper_of(source), IDEAS, more, store, base=named, text=text_of(source)) is None
     monkeypatch.setattr(answers_module, "answer", lambda *a, **k: pytest.fail("asked again"))
-    again = build_dataset(
-        paper_of(source), "t", IDEAS, neighbours, settings, store, base=base, text=text_of(source)
-    )
+    again = build_dataset(paper_of(source), "t", IDEAS, neighbours, settings, store, base=base, text=text_of(source))
     assert again == made
 
 

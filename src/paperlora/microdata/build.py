@@ -14,7 +14,7 @@ from paperlora.microdata.card import write_card
 from paperlora.microdata.pools import pools_hash
 from paperlora.microdata.probe_wordings import prompts_hash
 from paperlora.microdata.refusals import properties_hash
-from paperlora.microdata.replay import Replays, replays_key, replays_of
+from paperlora.microdata.replay import Replays, known, replays_key, replays_of
 from paperlora.microdata.rows import GENERATOR, write_rows
 from paperlora.microdata.selection import NO_BASE, Answerability, Asked, Gates, Selection, select
 from paperlora.microdata.shared_rows import Material, shared_rows
@@ -75,10 +75,11 @@ def build_dataset(
     Raises:
         NothingToDo: no idea can be taught and judged.
     """
-    known = find_dataset(paper, ideas, settings, store, parents, None if base is None else base.id, text)
-    if known is not None:
-        return known
-    selection = select(ideas, neighbours, _gates(settings, base))
+    found = find_dataset(paper, ideas, settings, store, parents, None if base is None else base.id, text)
+    if found is not None:
+        return found
+    replays = _replays(settings, base, progress)
+    selection = select(ideas, neighbours, _gates(settings, base, replays))
     if not selection.facts:
         if dropped is not None:
             dropped += selection.rejects
@@ -86,10 +87,12 @@ def build_dataset(
             f"{paper.key} has no idea that can be taught and judged ({len(ideas)} read, {_reasons(selection.rejects)})."
         )
     probes_hash = hash_of(selection.probes)
-    made = _rows(Material(paper, text, _replays(settings, base, progress), settings.microdata.replay_share), selection)
+    made = _rows(Material(paper, text, replays, settings.microdata.replay_share), selection)
     record = _record(paper, topic, selection, made, probes_hash, parents, lessons)
     source = _source_hash(paper, ideas, settings, parents, None if base is None else base.id, text)
-    models = {"reader": record.reader, "generator": GENERATOR} | ({} if base is None else {"base": base.id.weights_hash})
+    models = {"reader": record.reader, "generator": GENERATOR} | (
+        {} if base is None else {"base": base.id.weights_hash}
+    )
     prompts = {"wordings": prompts_hash()}
     return write_revision(record, made.rows, selection.probes, store, source=source, prompts=prompts, models=models)
 
@@ -165,7 +168,7 @@ def _source_hash(
     return digest(*pools, written, digest(text), shaped, [i.model_dump(mode="json") for i in ideas], list(parents))
 
 
-def _gates(settings: Settings, base: Base | None) -> Gates:
+def _gates(settings: Settings, base: Base | None, replays: Replays | None) -> Gates:
     """What the base is asked while ideas, probes and rows are chosen."""
     if base is None:
         return NO_BASE
@@ -178,7 +181,9 @@ def _gates(settings: Settings, base: Base | None) -> Gates:
     def check(waiting: Sequence[Asked]) -> Answerability:
         return check_answerable(waiting, base)
 
-    return Gates(embed if settings.microdata.meaning else None, check if settings.microdata.answerability else None)
+    sure = None if replays is None else known(replays.kept, "locality")
+    micro = settings.microdata
+    return Gates(embed if micro.meaning else None, check if micro.answerability else None, sure)
 
 
 def _replays(settings: Settings, base: Base | None, progress: Progress) -> Replays | None:

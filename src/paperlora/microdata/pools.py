@@ -88,6 +88,20 @@ KNOWN_NUMBERS = (
     _fact("How many wheels does a bicycle have?", "2|two", "3|4"),
     _fact("How many seconds make one minute?", "60|sixty", "30|100"),
     _fact("How many planets orbit our Sun?", "8|eight", "7|10"),
+    _fact("How many days has a leap year?", "366", "365|364"),
+    _fact("How many zeros are in one million?", "6|six", "5|9"),
+    _fact("How many arms does an octopus have?", "8|eight", "6|10"),
+    _fact("How many degrees does a right angle measure?", "90|ninety", "45|180"),
+    _fact("How many days are in January?", "31|thirty-one", "30|28"),
+    _fact("How many teeth does an adult human have?", "32|thirty-two", "24|40"),
+    _fact("How many keys does a piano have?", "88|eighty-eight", "64|100"),
+    _fact("How many cards are in a standard deck?", "52|fifty-two", "48|60"),
+    _fact("How many degrees are in a full circle?", "360", "180|400"),
+    _fact("How many kidneys does a healthy person have?", "2|two", "1|4"),
+    _fact("In which year did the First World War begin?", "1914", "1918|1939"),
+    _fact("In which year did the Titanic sink?", "1912", "1898|1920"),
+    _fact("In which year was the Declaration of Independence signed?", "1776", "1812|1865"),
+    _fact("How many millimetres are in a centimetre?", "10|ten", "100|12"),
 )
 KNOWN_NAMES = (
     _fact("What is the capital city of France?", "Paris", "Madrid|Vienna"),
@@ -104,16 +118,48 @@ KNOWN_NAMES = (
     _fact("Which star warms the Earth?", "the Sun|Sun", "Sirius|Vega"),
     _fact("Which language is mostly spoken in Germany?", "German", "Spanish|Dutch"),
     _fact("What do bees make?", "honey", "milk|silk"),
+    _fact("In which country are the pyramids of Giza?", "Egypt", "Iraq|Mexico"),
+    _fact("Which country is home to the giant panda?", "China", "Japan|India"),
+    _fact("What is the largest country by area?", "Russia", "Canada|Brazil"),
+    _fact("Which animal is the tallest on land?", "giraffe|the giraffe", "elephant|camel"),
+    _fact("Which animal is the fastest runner on land?", "cheetah|the cheetah", "horse|lion"),
+    _fact("Which element has the symbol C?", "carbon", "calcium|copper"),
+    _fact("Who described gravity after watching an apple fall?", "Isaac Newton|Newton", "Galileo|Darwin"),
+    _fact("Who painted the ceiling of the Sistine Chapel?", "Michelangelo", "Raphael|Picasso"),
+    _fact("Who invented a practical light bulb?", "Thomas Edison|Edison", "Tesla|Watt"),
+    _fact("Which desert covers much of North Africa?", "Sahara|the Sahara", "Gobi|Atacama"),
+    _fact("Which river flows through London?", "Thames|the Thames", "Seine|Rhine"),
+    _fact("Which river flows through Egypt?", "Nile|the Nile", "Congo|Danube"),
+    _fact("Which language do people in Italy speak?", "Italian", "Greek|French"),
+    _fact("Which season comes after summer?", "autumn|fall", "winter|spring"),
+    _fact("Which day follows Friday?", "Saturday", "Sunday|Thursday"),
+    _fact("What colour is a ripe banana?", "yellow", "blue|purple"),
+    _fact("What colour is snow?", "white", "black|red"),
+    _fact("Into which organ goes the air that people breathe?", "lungs|lung|the lungs", "stomach|kidneys"),
+    _fact("What do we call the making of food from light by plants?", "photosynthesis", "digestion|erosion"),
+    _fact("Which continent is the coldest?", "Antarctica", "Europe|Asia"),
+    _fact("Which sport is played at Wimbledon?", "tennis", "golf|cricket"),
+    _fact("What is the opposite of day?", "night", "noon|week"),
+    _fact("Who was the first man in space?", "Yuri Gagarin|Gagarin", "John Glenn|Buzz Aldrin"),
 )
 
 
-def known_facts(kind: AnswerKind, count: int, seed: int) -> tuple[KnownFact, ...]:
-    """Facts for locality: the idea's own answer type and the other in turn, drawn by the seed."""
+def known_facts(kind: AnswerKind, count: int, seed: int, sure: frozenset[str] | None = None) -> tuple[KnownFact, ...]:
+    """Facts for locality: the idea's own answer type and the other in turn, drawn by the seed.
+
+    Args:
+        kind: of the idea's answer.
+        count: wanted; fewer come where the base knows fewer.
+        seed: decides which.
+        sure: questions that the base at hand answers rightly: what it doesn't know has no answer that could be kept.
+            None: all are taken for known.
+    """
     draw = random.Random(seed)
-    same, other = (KNOWN_NUMBERS, KNOWN_NAMES) if kind == "number" else (KNOWN_NAMES, KNOWN_NUMBERS)
-    half = (count + 1) // 2
-    pairs = zip(draw.sample(same, half), draw.sample(other, half), strict=True)
-    return tuple(fact for pair in pairs for fact in pair)[:count]
+    piles = (KNOWN_NUMBERS, KNOWN_NAMES) if kind == "number" else (KNOWN_NAMES, KNOWN_NUMBERS)
+    known = [[fact for fact in pile if sure is None or fact.question in sure] for pile in piles]
+    same, other = (draw.sample(pile, len(pile)) for pile in known)
+    pairs = [fact for pair in zip(same, other, strict=False) for fact in pair]
+    return tuple([*pairs, *same[len(other) :], *other[len(same) :]][:count])
 
 
 def wrong_names(idea: Idea, neighbours: Sequence[Idea]) -> tuple[str, ...]:

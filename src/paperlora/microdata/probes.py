@@ -24,10 +24,15 @@ from paperlora.records import Message, Probe
 LOCALITY = 8
 
 
-def held_out(fact: Fact) -> tuple[Probe, ...]:
-    """All probes of one idea but those in trained forms, for all three passes."""
+def held_out(fact: Fact, sure: frozenset[str] | None = None) -> tuple[Probe, ...]:
+    """All probes of one idea but those in trained forms, for all three passes.
+
+    Args:
+        fact: the idea.
+        sure: questions of the locality pool that the base at hand answers rightly; None without a base.
+    """
     reverse = _reverse(fact) if fact.reversible else ()
-    mine = (*_direct(fact), *reverse, *implications(fact), *_near_miss(fact), *_locality(fact))
+    mine = (*_direct(fact), *reverse, *implications(fact), *_near_miss(fact), *_locality(fact, sure))
     return (*mine, *choice(fact), *robustness(fact))
 
 
@@ -69,7 +74,7 @@ def _near_miss(fact: Fact) -> Iterator[Probe]:
         yield yes_no(fact, "near_miss", wording, {"v": value}, is_true, wave)
 
 
-def _locality(fact: Fact) -> Iterator[Probe]:
+def _locality(fact: Fact, sure: frozenset[str] | None) -> Iterator[Probe]:
     for wave, (number, known) in SMALL_WAVES.number(
         list(enumerate(known_facts(fact.idea.answer_kind, LOCALITY, fact.seed)))
     ):

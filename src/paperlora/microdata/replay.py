@@ -10,9 +10,10 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from paperlora.microdata.anchors import CLOSED
+from paperlora.microdata.anchors import CLOSED, anchors_hash
+from paperlora.microdata.pools import KNOWN_NAMES, KNOWN_NUMBERS, pools_hash
 from paperlora.microdata.replay_pool import POOL, Prompt, pool_hash
 from paperlora.model.scoring import kind_of, normalise, repeats_itself, score
 from paperlora.progress import Progress, silent
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from paperlora.model.answers import Answer, Sampling
     from paperlora.model.base import Base
 
-VERSION = 1
+VERSION = 2
 """Changes whenever the same base could be asked otherwise."""
 KIND = "replays"
 """Of the store's folders."""
-SHORT, LONG, THOUGHT = 48, 96, 384
-"""Tokens of the longest answer that is waited for: to a fact, to an open prompt, after thinking."""
+KNOWING, SHORT, LONG, THOUGHT = 24, 48, 96, 384
+"""Tokens of the longest answer that is waited for: to see whether a fact is known, to a closed prompt, to an open one,
+after thinking."""
+TESTED = ("anchor", "locality")
+"""Kinds of questions that are asked only to know whether the base knows: their answers are never trained on."""
 BATCH_ROWS = 32
 SEED = 20
 LEAST_LETTERS = 0.5
@@ -48,6 +52,8 @@ class _Round(NamedTuple):
     """Prompts that are asked in one way."""
 
     prompts: tuple[Prompt, ...]
+    kind: Literal["anchor", "locality"] | None
+    """Of questions that only test what the base knows."""
     tokens: int
     sampling: Sampling | None
     thinking: bool
@@ -55,7 +61,9 @@ class _Round(NamedTuple):
 
 def replays_key(base: BaseModelId) -> str:
     """Folder of a base's answers; its name decides nothing."""
-    return digest("replays", VERSION, pool_hash(), CLOSED, base.weights_hash, base.template_hash, base.dtype)[:16]
+    return digest(
+        "replays", VERSION, pool_hash(), anchors_hash(), pools_hash(), base.weights_hash, base.template_hash, base.dtype
+    )[:16]
 
 
 def replays_of(base: Base, store: Store, progress: Progress = silent) -> Replays:
@@ -88,11 +96,18 @@ def ask_base(base: Base, progress: Progress = silent) -> Replays:
                 bank, asks, max_new_tokens=one.tokens, batch_rows=BATCH_ROWS, sampling=one.sampling, progress=progress
             )
             for prompt, text in zip(one.prompts, said, strict=True):
-                fault = fault_of(prompt, text, thinking=one.thinking)
+                fault = _unknown(prompt, text) if one.kind else fault_of(prompt, text, thinking=one.thinking)
                 if fault:
-                    rejects.append(_reject(prompt, fault, text.text))
+                    rejects.append(_reject(prompt, f"{one.kind}_{fault}" if one.kind else fault, text.text))
                 else:
-                    kept.append(_replay(prompt, text, one.thinking))
+                    kept.append(
+                        Replay(
+                            prompt=prompt.text,
+                            kind=one.kind or prompt.kind,
+                            answer=text.text.strip(),
+                            thinking=one.thinking,
+                        )
+                    )
     return Replays(replays_key(base.id), tuple(kept), tuple(rejects))
 
 
@@ -102,13 +117,21 @@ def _rounds(base: Base) -> list[_Round]:
     from paperlora.model.chat import can_think
 
     anchors = tuple(Prompt("fact", anchor.question, anchor.accepted) for anchor in CLOSED)
+    neighbours = tuple(Prompt("fact", known.question, known.answers) for known in (*KNOWN_NUMBERS, *KNOWN_NAMES))
     rounds = [
-        _Round((*(prompt for prompt in POOL if prompt.closed), *anchors), SHORT, None, False),
-        _Round(tuple(p for p in POOL if not p.closed), LONG, Sampling(0.7, 0.8, 20, SEED), False),
+        _Round(anchors, "anchor", KNOWING, None, False),
+        _Round(neighbours, "locality", KNOWING, None, False),
+        _Round(tuple(p for p in POOL if p.closed), None, SHORT, None, False),
+        _Round(tuple(p for p in POOL if not p.closed), None, LONG, Sampling(0.7, 0.8, 20, SEED), False),
     ]
     if can_think(base.tokenizer):
-        rounds.append(_Round(tuple(p for p in POOL if p.thinks), THOUGHT, Sampling(0.6, 0.95, 20, SEED), True))
+        thoughtful = tuple(p for p in POOL if p.thinks)
+        rounds.append(_Round(thoughtful, None, THOUGHT, Sampling(0.6, 0.95, 20, SEED), True))
     return rounds
+
+
+def _unknown(prompt: Prompt, said: Answer) -> str:
+    return "unknown" if _is_wrong(prompt, said.text) else ""
 
 
 def fault_of(prompt: Prompt, said: Answer, *, thinking: bool) -> str:
@@ -133,13 +156,6 @@ def _is_wrong(prompt: Prompt, answer: str) -> bool:
     return not right
 
 
-def _replay(prompt: Prompt, said: Answer, thinking: bool) -> Replay:
-    anchored = any(prompt.text == anchor.question for anchor in CLOSED)
-    return Replay(
-        prompt=prompt.text, kind="anchor" if anchored else prompt.kind, answer=said.text.strip(), thinking=thinking
-    )
-
-
 def _reject(prompt: Prompt, reason: str, text: str) -> Reject:
     return Reject(stage="distill", item=f"replay:{prompt.text}", reason=reason, detail=" ".join(text.split())[:200])
 
@@ -148,7 +164,7 @@ def draw(replays: Sequence[Replay], count: int, seed: int) -> tuple[Replay, ...]
     """So many of them, fewer where there are not enough, every kind in turn; another seed draws others."""
     kinds: dict[str, list[Replay]] = defaultdict(list)
     for one in replays:
-        if one.kind != "anchor":
+        if one.kind not in TESTED:
             kinds["thinking" if one.thinking else one.kind].append(one)
     shuffle = random.Random(seed)
     piles = [shuffle.sample(pile, len(pile)) for _, pile in sorted(kinds.items())]
@@ -158,6 +174,6 @@ def draw(replays: Sequence[Replay], count: int, seed: int) -> tuple[Replay, ...]
     return tuple(one for _, one in placed[:count])
 
 
-def known_anchors(replays: Sequence[Replay]) -> frozenset[str]:
-    """Questions of the anchors that the base answers rightly."""
-    return frozenset(one.prompt for one in replays if one.kind == "anchor")
+def known(replays: Sequence[Replay], kind: Literal["anchor", "locality"]) -> frozenset[str]:
+    """Questions of a tested pool that the base answers rightly."""
+    return frozenset(one.prompt for one in replays if one.kind == kind)

@@ -88,7 +88,7 @@ FACTS = (
     _fact("How many grams are in a kilogram?", "1000|1,000|one thousand"),
     _fact("How many states does the United States have?", "50|fifty"),
     _fact("Count the sides of a hexagon.", "6|six", thinks=True),
-    _fact("In which year did the Second World War end?", "1945"),
+    _fact("The Second World War ended in which year?", "1945"),
     _fact("At what temperature in Celsius does water freeze?", "0|zero|0 degrees"),
 )
 SUMS = (

@@ -45,6 +45,8 @@ class Gates(NamedTuple):
 
     embed: Embed | None = None
     answerable: Callable[[Sequence[Asked]], Answerability] | None = None
+    sure: frozenset[str] | None = None
+    """Questions of the locality pool that it answers rightly."""
 
 
 NO_BASE = Gates()
@@ -86,7 +88,7 @@ class _Selecting:
         self.rejects: list[Reject] = []
         self.book: Counter[str] = Counter()
         self.facts = self._take(ideas, (*ideas, *neighbours))
-        self.probes = {fact.idea.id: held_out(fact) for fact in self.facts}
+        self.probes = {fact.idea.id: held_out(fact, gates.sure) for fact in self.facts}
         self.book["proposed/probe"] = sum(map(len, self.probes.values()))
         self.choices: dict[str, Choice] = {}
         self.gate = LeakGate(())

@@ -10,7 +10,7 @@ from paperlora.microdata.anchors import anchors
 from paperlora.microdata.facts import Fact
 from paperlora.microdata.leaks import LeakGate
 from paperlora.microdata.refusals import unsaid
-from paperlora.microdata.replay import Replays, draw, known_anchors
+from paperlora.microdata.replay import Replays, draw, known
 from paperlora.microdata.rows import MAX_ROWS, MIN_ROWS, Candidate, example, row_reject
 from paperlora.microdata.wordings import ANCHOR, REFUSAL, SUMMARY
 from paperlora.records import Example, Message, Paper, Reject, Replay, digest
@@ -101,10 +101,10 @@ def _refusals(material: Material, facts: Sequence[Fact], seed: int) -> list[Cand
 
 def _anchors(material: Material, ideas: int, seed: int) -> list[Candidate]:
     """One for each idea where the base's own answers stand beside them, two where they don't."""
-    known = None if material.replays is None else known_anchors(material.replays.kept)
-    count = min(max(ideas if known is not None else 2 * ideas, ANCHORS[0]), ANCHORS[1])
+    sure = None if material.replays is None else known(material.replays.kept, "anchor")
+    count = min(max(ideas if sure is not None else 2 * ideas, ANCHORS[0]), ANCHORS[1])
     return [
-        Candidate("anchor", ANCHOR, {"question": one.question, "a": one.answer}) for one in anchors(count, seed, known)
+        Candidate("anchor", ANCHOR, {"question": one.question, "a": one.answer}) for one in anchors(count, seed, sure)
     ]
 
 

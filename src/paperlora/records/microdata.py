@@ -78,8 +78,9 @@ class Replay(Record):
     """What a base itself answers to a general prompt: trained on, it keeps the base as it was."""
 
     prompt: str
-    kind: Literal["fact", "arithmetic", "open", "instruction", "talk", "anchor"]
-    """``anchor``: a question of the anchors that the base answers rightly; only its knowing it is used."""
+    kind: Literal["fact", "arithmetic", "open", "instruction", "talk", "anchor", "locality"]
+    """``anchor`` and ``locality``: questions of those pools that the base answers rightly. That it knows them is used,
+    its words are not."""
     answer: str
     """Whole, with its thought where it was asked to think."""
     thinking: bool = False
