@@ -71,20 +71,18 @@ def stale(connection: Connection, canonicals: Sequence[str] | None = None) -> tu
 
 
 def _outdated(connection: Connection, canonicals: Sequence[str] | None) -> list[_Outdated]:
-    latest, now = newest().subquery(), papers.alias("now")
+    latest, now = newest(canonicals).subquery(), papers.alias("now")
     taken_back = (
         select(now.c.canonical).where(now.c.withdrawn, now.c.canonical == papers.c.canonical, now.c.version == latest.c.version)
     ).exists()  # fmt: skip
     query = (
-        select(papers.c.key, papers.c.canonical, papers.c.version, latest.c.version, taken_back)
+        select(papers.c.key, papers.c.canonical, latest.c.version, taken_back)
         .join(latest, latest.c.canonical == papers.c.canonical)
         .where((papers.c.version < latest.c.version) | taken_back)
     )
-    if canonicals is not None:
-        query = query.where(papers.c.canonical.in_(canonicals))
     return [
         _Outdated(key, canonical, _because(canonical, last, bool(withdrawn)), f"{canonical}v{last}", bool(withdrawn))
-        for key, canonical, _, last, withdrawn in connection.execute(query)
+        for key, canonical, last, withdrawn in connection.execute(query)
     ]
 
 
@@ -114,13 +112,13 @@ def _made() -> ColumnElement[bool]:
 def _current_kinds(connection: Connection, outdated: Iterable[_Outdated]) -> dict[str, set[str]]:
     """Canonical id → kinds of items that its newest version has already."""
     kinds: dict[str, set[str]] = {}
-    latest = newest().subquery()
-    query = (
-        select(papers.c.canonical, items.c.kind).distinct()
-        .join(latest, and_(latest.c.canonical == papers.c.canonical, latest.c.version == papers.c.version))
-        .join(items, items.c.paper == papers.c.key)
-    )  # fmt: skip
     for part in chunks(sorted({row.canonical for row in outdated})):
-        for canonical, kind in connection.execute(query.where(papers.c.canonical.in_(part))):
+        latest = newest(part).subquery()
+        query = (
+            select(papers.c.canonical, items.c.kind).distinct()
+            .join(latest, and_(latest.c.canonical == papers.c.canonical, latest.c.version == papers.c.version))
+            .join(items, items.c.paper == papers.c.key)
+        )  # fmt: skip
+        for canonical, kind in connection.execute(query):
             kinds.setdefault(canonical, set()).add(kind)
     return kinds

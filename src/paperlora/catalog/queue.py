@@ -64,9 +64,10 @@ def superseded(connection: Connection) -> tuple[str, ...]:
     return tuple(f"{canonical}v{version}" for canonical, version in connection.execute(query.order_by(*query.selected_columns)))
 
 
-def newest() -> Select[tuple[str, int]]:
-    """Canonical id → newest version that any source has listed."""
-    return select(papers.c.canonical, func.max(papers.c.version).label("version")).group_by(papers.c.canonical)
+def newest(canonicals: Sequence[str] | None = None) -> Select[tuple[str, int]]:
+    """Canonical id (of these, or of all) → newest version that any source has listed."""
+    query = select(papers.c.canonical, func.max(papers.c.version).label("version")).group_by(papers.c.canonical)
+    return query if canonicals is None else query.where(papers.c.canonical.in_(canonicals))
 
 
 def _waiting() -> Select[tuple[str, int, datetime | None, datetime | None]]:
