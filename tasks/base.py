@@ -38,7 +38,7 @@ class BaseAtHand:
                 f"Datasets are made with the base model, and {error.name} is not installed here.",
                 "Install PaperLoRA with torch on the machines that distill, or set microdata.use_model = false.",
             ) from error
-        return identify_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
+        return identify_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)
 
     def _load(self) -> Base | None:
         if self.id is None:
@@ -46,4 +46,4 @@ class BaseAtHand:
         from paperlora.model.base import load_base
 
         settings = self._settings
-        return load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
+        return load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)

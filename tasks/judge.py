@@ -45,7 +45,7 @@ def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
     from paperlora.model.base import load_base
 
     settings, store = open_stage(config)
-    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
+    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)
     opened = [open_uri(reference) for reference in adapters]
     items = [_item(path, settings) for path, _ in opened]
     key = judgement_key(items, settings, base.id)

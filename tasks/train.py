@@ -71,7 +71,7 @@ def train_bank(datasets: Sequence[str], recipes: Sequence[dict[str, object]] | N
     from paperlora.model.base import load_base
 
     settings, store = open_stage(config)
-    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
+    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)
     chosen = [Recipe.model_validate(recipe) for recipe in recipes or ()] or [settings.recipe]
     items = [_item(reference) for reference in datasets]
     dropped: list[Reject] = []

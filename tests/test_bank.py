@@ -10,7 +10,7 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
-from paperlora.errors import StoreError
+from paperlora.errors import ModelUnavailable, StoreError
 from paperlora.model.answers import Answer, Ask, Continuation, answer, log_likelihoods, next_token_logits
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base, load_base
@@ -273,3 +273,48 @@ def test_text_that_stands_alone_is_scored_without_a_template(base):
     ids = [base.tokenizer.eos_token_id, *base.tokenizer(text).input_ids]
     logs = base.model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
     assert got.total == pytest.approx(sum(float(logs[i - 1, ids[i]]) for i in range(1, len(ids))), rel=1e-4)
+
+
+# ------------------------------------------------------------------ a packed base
+
+
+def packed_copy(base: Base, folder) -> Base:
+    """The same model with its decoder's linear layers packed by bitsandbytes; and with the same numbers unpacked in ``base``."""
+    bnb = pytest.importorskip("bitsandbytes")
+    from paperlora.model.layers import dense_weight
+
+    other = load_base(base.id.name, device="cpu", cache=folder)
+    for name, module in list(other.model.named_modules()):
+        if not isinstance(module, torch.nn.Linear) or module is other.model.get_output_embeddings():
+            continue
+        packed = bnb.nn.Linear4bit(module.in_features, module.out_features, bias=False, quant_type="nf4")
+        packed.weight = bnb.nn.Params4bit(module.weight.data.clone(), requires_grad=False, quant_type="nf4").to("cpu")
+        parent, _, last = name.rpartition(".")
+        setattr(other.model.get_submodule(parent), last, packed)
+        whole = base.model.get_submodule(name)
+        unpacked = dense_weight(packed)
+        assert 0 < float((unpacked - whole.weight).norm() / whole.weight.norm()) < 0.2
+        whole.weight.data.copy_(unpacked)
+    return other
+
+
+def test_a_bank_on_a_4_bit_base_trains_as_on_its_unpacked_weights(tmp_path):
+    """The same products, forward and backward, as beside a base that holds the unpacked weights as plain numbers."""
+    plain = tiny_base(tmp_path / "tiny")
+    packed = packed_copy(plain, tmp_path)
+    rows, found = [Block(tuple(range(5, 20)), 0), Block(tuple(range(9, 31)), 1)], []
+    for base in (packed, plain):
+        bank = Bank.fresh(base, 2, 4, [8.0, 8.0], [0, 1])
+        bank.weights += 0.01
+        bank.train()
+        hidden = bank.hidden(pack(rows, base.device))
+        bank.token_losses(hidden, torch.arange(len(hidden))).sum().backward()
+        found.append((hidden.detach(), bank.gradients.clone()))
+    torch.testing.assert_close(found[0][0], found[1][0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-3, atol=1e-3)
+
+
+def test_a_4_bit_base_on_a_cpu_is_refused(tmp_path):
+    folder = tiny_base(tmp_path / "tiny").id.name
+    with pytest.raises(ModelUnavailable, match="needs a CUDA device"):
+        load_base(folder, device="cpu", cache=tmp_path, four_bit=True)

@@ -133,7 +133,7 @@ def trl(job: dict[str, Any]) -> dict[str, Any]:
     from datasets import Dataset
     from peft import PeftModel
     from transformers import AutoTokenizer
-    from trl import SFTConfig, SFTTrainer  # type: ignore[import-not-found]
+    from trl import SFTConfig, SFTTrainer
 
     cuda, recipe = job["device"].startswith("cuda"), job["recipe"]
     model, tokenizer = _model(job), AutoTokenizer.from_pretrained(job["base"])

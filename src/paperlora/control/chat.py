@@ -41,7 +41,7 @@ def open_pair(settings: Settings, adapter: str) -> Pair:
         SettingsError: no such adapter.
     """
     folder = _folder(settings, adapter)
-    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
+    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)
     return Pair(Bank.load(base, [None, folder]))
 
 

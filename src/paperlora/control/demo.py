@@ -84,7 +84,7 @@ def _fetch_model(settings: Settings, console: Console) -> None:
     from paperlora.model.base import load_base
 
     with console.status(f"Base model {settings.base_model}: fetched and converted once, then cached"):
-        load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser())
+        load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)
 
 
 def _unfinished(api: PrefectApi, config: Path) -> Run | None:

@@ -115,7 +115,7 @@ def _local(settings: Settings) -> Embedder:
     from paperlora.model.base import load_base
     from paperlora.model.embedding import embed
 
-    base = load_base(settings.base_model, device=settings.device, cache=settings.models)
+    base = load_base(settings.base_model, device=settings.device, cache=settings.models, four_bit=settings.four_bit)
 
     def centred(texts: Sequence[str]) -> Vectors:
         found: Vectors = embed(base, texts).numpy()

@@ -41,7 +41,7 @@ class Meter:
 
     def _read(self) -> float | None:
         if self._gpu is not None:
-            import pynvml  # type: ignore[import-not-found]
+            import pynvml
 
             return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(self._gpu)) / 1000
         if not self._counters:

@@ -33,6 +33,7 @@ from paperlora.model.layers import (
     TokenLosses,
     add_lanes,
     add_low_ranks,
+    dense_weight,
     lanes,
 )
 from paperlora.model.packing import Attend, Packed, Segment
@@ -290,7 +291,7 @@ class Bank:
     @cached_property
     def base_norms(self) -> dict[str, float]:
         """‖W‖_F of each layer beside which adapters stand."""
-        return {layer.name: float(layer.module.weight.float().norm()) for layer in self._layers}
+        return {layer.name: float(dense_weight(layer.module).float().norm()) for layer in self._layers}
 
 
 _Part = list[Low] | tuple[Lanes, LaneWeights]
@@ -304,16 +305,16 @@ class _Forward:
         self._module, self._part, self._anchor = module, part, anchor
 
     def __call__(self, x: Tensor) -> Tensor:
-        flat, weight, bias = x.reshape(-1, x.shape[-1]), self._module.weight, self._module.bias
+        flat, module = x.reshape(-1, x.shape[-1]), self._module
         if isinstance(self._part, list):
             if self._anchor is None:
-                out = add_low_ranks(functional.linear(flat, weight, bias), flat, self._part)[0]
+                out = add_low_ranks(functional.linear(flat, dense_weight(module), module.bias), flat, self._part)[0]
             else:
-                out = LowRankLinear.apply(flat, self._anchor, weight, bias, self._part)
+                out = LowRankLinear.apply(flat, self._anchor, module, self._part)
         elif self._anchor is None:
-            out = add_lanes(functional.linear(flat, weight, bias), flat, *self._part)[0]
+            out = add_lanes(functional.linear(flat, dense_weight(module), module.bias), flat, *self._part)[0]
         else:
-            out = LaneLinear.apply(flat, self._anchor, weight, bias, *self._part)
+            out = LaneLinear.apply(flat, self._anchor, module, *self._part)
         return out.view(*x.shape[:-1], -1)
 
 

@@ -6,11 +6,22 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 LOSS_CHUNK = 256
 """Tokens whose logits exist at once: 256 × 150,000 float32 logits are 150 MB."""
+
+
+def dense_weight(module: nn.Linear) -> Tensor:
+    """The weights of a frozen layer, out × in; those of a 4-bit layer are unpacked each time, and kept nowhere."""
+    state = getattr(module.weight, "quant_state", None)
+    if state is None:
+        return module.weight
+    from bitsandbytes.functional import dequantize_4bit
+
+    unpacked: Tensor = dequantize_4bit(module.weight.data, state)
+    return unpacked
 
 
 class Low(NamedTuple):
@@ -37,19 +48,19 @@ class LowRankLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, anchor: Tensor, weight: Tensor, bias: Tensor | None, lows: Sequence[Low]
+        ctx: Any, x: Tensor, anchor: Tensor, module: nn.Linear, lows: Sequence[Low]
     ) -> Tensor:
         """Compute tokens × out from tokens × in; ``anchor`` only ties the node to the graph."""
-        out, downs = add_low_ranks(functional.linear(x, weight, bias), x, lows)
+        out, downs = add_low_ranks(functional.linear(x, dense_weight(module), module.bias), x, lows)
         ctx.save_for_backward(x, *downs)
-        ctx.weight, ctx.lows = weight, lows
+        ctx.module, ctx.lows = module, lows
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Pass the gradient on to x; add up those of A and B."""
         gradient, (x, *downs) = gradients[0].contiguous(), ctx.saved_tensors
-        below = gradient @ ctx.weight if ctx.needs_input_grad[0] else None
+        below = gradient @ dense_weight(ctx.module) if ctx.needs_input_grad[0] else None
         for low, down in zip(ctx.lows, downs, strict=True):
             mine = gradient[low.start : low.end]
             inner = mine @ low.b.t() * low.scale
@@ -57,7 +68,7 @@ class LowRankLinear(torch.autograd.Function):
                 below[low.start : low.end].addmm_(inner, low.a.t())
             _add_product(low.a_gradient, x[low.start : low.end].t(), inner, 1.0)
             _add_product(low.b_gradient, down.t(), mine, low.scale)
-        return below, None, None, None, None
+        return below, None, None, None
 
 
 def add_low_ranks(out: Tensor, x: Tensor, lows: Sequence[Low]) -> tuple[Tensor, list[Tensor]]:
@@ -132,12 +143,12 @@ class LaneLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, anchor: Tensor, weight: Tensor, bias: Tensor | None, lanes: Lanes, weights: LaneWeights
+        ctx: Any, x: Tensor, anchor: Tensor, module: nn.Linear, lanes: Lanes, weights: LaneWeights
     ) -> Tensor:
         """Compute tokens × out from tokens × in."""
-        out, down = add_lanes(functional.linear(x, weight, bias), x, lanes, weights)
+        out, down = add_lanes(functional.linear(x, dense_weight(module), module.bias), x, lanes, weights)
         ctx.save_for_backward(x, down)
-        ctx.weight, ctx.lanes, ctx.weights = weight, lanes, weights
+        ctx.module, ctx.lanes, ctx.weights = module, lanes, weights
         return out
 
     @staticmethod
@@ -149,14 +160,14 @@ class LaneLinear(torch.autograd.Function):
         if lanes.filled is not None:
             mine = mine * lanes.filled
         inner = torch.bmm(mine, weights.b[lanes.slots].transpose(1, 2)) * scales
-        below = gradient @ ctx.weight if ctx.needs_input_grad[0] else None
+        below = gradient @ dense_weight(ctx.module) if ctx.needs_input_grad[0] else None
         if below is not None:
             up = torch.bmm(inner, weights.a[lanes.slots].transpose(1, 2))
             below.index_add_(0, lanes.places, up.view(-1, up.shape[-1]).index_select(0, lanes.real))
         if weights.a_gradient is not None and weights.b_gradient is not None:
             weights.a_gradient.index_add_(0, lanes.slots, torch.bmm(_spread(x, lanes).transpose(1, 2), inner).float())
             weights.b_gradient.index_add_(0, lanes.slots, torch.bmm((down * scales).transpose(1, 2), mine).float())
-        return below, None, None, None, None, None
+        return below, None, None, None, None
 
 
 def _add_product(total: Tensor | None, left: Tensor, right: Tensor, scale: float) -> None:
