@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from paperlora.errors import SourceRefused, SourceUnavailable
-from paperlora.literature.arxiv_source import check_feed, parse_feed
+from paperlora.literature.arxiv_feed import read_feed
 from paperlora.literature.polite import Patience, patiently, retry_after
 from paperlora.literature.scholar_source import parse_batch, parse_papers
 from paperlora.literature.sources import pages
@@ -94,8 +94,8 @@ def test_what_is_refused_is_not_asked_again() -> None:
 @pytest.mark.real
 def test_recorded_arxiv_search(real_folder: Path) -> None:
     content = (real_folder / "arxiv" / "search_15.xml").read_bytes()
-    papers = list(parse_feed(content))
-    assert (len(papers), check_feed(content).total) == (15, 214881)
+    papers, rejects, total, received = read_feed(content, due=15)
+    assert (len(papers), rejects, total, received) == (15, (), 214881, 15)
     first = papers[0]
     assert first.key == "arxiv:2202.12139v1"
     assert first.authors == ("Mohit Kumar Ahuja", "Arnaud Gotlieb", "Helge Spieker")
@@ -105,11 +105,11 @@ def test_recorded_arxiv_search(real_folder: Path) -> None:
 
 @pytest.mark.real
 def test_recorded_arxiv_single_unknown_and_malformed_id(real_folder: Path) -> None:
-    (paper,) = parse_feed((real_folder / "arxiv" / "id_1605.08386.xml").read_bytes())
+    (paper,) = read_feed((real_folder / "arxiv" / "id_1605.08386.xml").read_bytes(), due=1).papers
     assert (paper.id, paper.title) == ("arxiv:1605.08386", "Heat-bath random walks with Markov bases")
-    assert list(parse_feed((real_folder / "arxiv" / "id_unknown.xml").read_bytes())) == []
+    assert read_feed((real_folder / "arxiv" / "id_unknown.xml").read_bytes(), due=0).papers == ()
     with pytest.raises(SourceRefused, match="incorrect id format for abc"):
-        list(parse_feed((real_folder / "arxiv" / "id_malformed.xml").read_bytes()))
+        read_feed((real_folder / "arxiv" / "id_malformed.xml").read_bytes(), due=1)
 
 
 @pytest.mark.real

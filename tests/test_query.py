@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paperlora.errors import SourceRefused
-from paperlora.literature.arxiv_source import parse_feed
+from paperlora.literature.arxiv_feed import read_feed
 from paperlora.literature.query import QueryError, matches, parse, tokens
 from paperlora.records import Paper
 from paperlora.sandbox.corpus import TOPICS
@@ -136,7 +136,7 @@ def test_topics_of_the_sandbox_match_the_same_as_its_search() -> None:
 
 @pytest.mark.real
 def test_recorded_search_fits_its_query(real_folder: Path) -> None:
-    papers = list(parse_feed((real_folder / "arxiv" / "search_15.xml").read_bytes()))
+    papers = read_feed((real_folder / "arxiv" / "search_15.xml").read_bytes(), 15).papers
     assert len(papers) == 15
     assert all(matches("all:testing", paper) for paper in papers)
     assert sum(matches("cat:cs.SE", paper) for paper in papers) >= 1

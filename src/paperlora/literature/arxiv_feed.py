@@ -7,7 +7,6 @@ doubted here before the package sees it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -83,19 +82,7 @@ def pdf_address(arxiv_url: str, identifier: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, f"/pdf/{identifier}", "", ""))
 
 
-def parse_feed(content: bytes) -> Iterator[Paper]:
-    """Records of a feed as arXiv sends it.
-
-    Raises:
-        SourceAnswerInvalid: no whole Atom feed.
-        SourceRefused: the feed carries an error.
-    """
-    check_feed(content)
-    for result in arxiv._feed.parse(content).results:
-        yield paper_of(result)
-
-
-def paper_of(result: arxiv.Result, topic: str | None = None) -> Paper:
+def paper_of(result: arxiv.Result) -> Paper:
     """arXiv's record in ours. The query API names no licence."""
     match = _ENTRY_ID.search(result.entry_id)
     if not match:
@@ -114,7 +101,6 @@ def paper_of(result: arxiv.Result, topic: str | None = None) -> Paper:
         landing_url=f"https://arxiv.org/abs/{match['id']}v{match['version'] or 1}",
         external_ids={"arxiv": match["id"]} | ({"doi": result.doi} if result.doi else {}),
         sources=("arxiv",),
-        topics=(topic,) if topic else (),
         categories=tuple(dict.fromkeys([result.primary_category, *result.categories]))
         if result.primary_category
         else (),

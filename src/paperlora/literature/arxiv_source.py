@@ -13,15 +13,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from paperlora.errors import SourceRefused
-from paperlora.literature.arxiv_feed import SOURCE, Feed, check_feed, parse_feed, read_feed
+from paperlora.literature.arxiv_feed import SOURCE, Feed, check_feed, read_feed
 from paperlora.literature.asking import ask
 from paperlora.literature.cursors import Cursor, mark, name, opened
 from paperlora.literature.found import EVER, Page, Window
 from paperlora.literature.polite import Polite
 from paperlora.records import Paper
 from paperlora.settings import Settings
-
-__all__ = ["ask_feed", "check_feed", "pages", "parse_feed"]
 
 LOOK_BACK = timedelta(days=7)
 """Held submissions are announced within days; a longer hold is seen by a harvest over OAI-PMH alone."""

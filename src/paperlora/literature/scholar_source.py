@@ -58,7 +58,7 @@ def pages(query: str, settings: Settings, cursor: str = "", window: Window = EVE
         if question.token:
             parameters["token"] = question.token
         batch = ask(polite, url, parameters, lambda content: _whole(content, question), _key(own))
-        parsed = parse_papers(batch.items, arxiv_url=settings.arxiv.url)
+        parsed = parse_papers(batch.items, settings.arxiv.url)
         return Slice(parsed.papers, parsed.rejects, len(batch.items), batch.total, batch.token or "")
 
     with Polite("semantic_scholar", settings) as polite:
@@ -81,7 +81,7 @@ def papers_by_id(polite: Polite, ids: Sequence[str], settings: Settings) -> Pars
         return items
 
     items = ask(polite, url, {"fields": FIELDS}, read, _key(own), json={"ids": list(ids)})
-    parsed = parse_papers([item for item in items if item is not None], arxiv_url=settings.arxiv.url)
+    parsed = parse_papers([item for item in items if item is not None], settings.arxiv.url)
     unknown = tuple(
         Reject(stage="ingest", item=f"s2:{identifier}", reason="unknown_at_source", detail=SOURCE)
         for identifier, item in zip(ids, items, strict=True)
@@ -123,12 +123,11 @@ def parse_batch(content: bytes, *, first: bool = True, received: int = 0) -> Bat
     return Batch(body["total"], body.get("token") or None, body["data"])
 
 
-def parse_papers(items: Sequence[Any], topic: str | None = None, arxiv_url: str = "") -> Parsed:
+def parse_papers(items: Sequence[Any], arxiv_url: str = "") -> Parsed:
     """Records of the Graph API in ours.
 
     Args:
         items: objects as in ``data`` of a search or in a batch, where an unknown id gives null.
-        topic: whose query found them.
         arxiv_url: address of arXiv's query API, beside which its PDFs are.
     """
     papers: list[Paper] = []
@@ -138,11 +137,11 @@ def parse_papers(items: Sequence[Any], topic: str | None = None, arxiv_url: str 
             named = f"s2:{item['paperId']}" if isinstance(item, dict) and item.get("paperId") else f"s2:record-{number}"
             rejects.append(Reject(stage="ingest", item=named, reason="metadata_incomplete", detail=SOURCE))
             continue
-        papers.append(_paper(item, topic, arxiv_url))
+        papers.append(_paper(item, arxiv_url))
     return Parsed(tuple(papers), tuple(rejects))
 
 
-def _paper(item: Mapping[str, Any], topic: str | None, arxiv_url: str) -> Paper:
+def _paper(item: Mapping[str, Any], arxiv_url: str) -> Paper:
     ids = _ids(item)
     abstract = " ".join((item.get("abstract") or "").split())
     authors = tuple(author["name"] for author in item.get("authors") or () if author.get("name"))
@@ -159,7 +158,6 @@ def _paper(item: Mapping[str, Any], topic: str | None, arxiv_url: str) -> Paper:
         landing_url=item.get("url"),
         external_ids=ids,
         sources=("semantic_scholar",),
-        topics=(topic,) if topic else (),
         metadata_status="complete" if abstract and authors and published else "partial",
     )
 
