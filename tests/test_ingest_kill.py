@@ -115,6 +115,8 @@ def check(sandbox: Sandbox, settings: Settings, undisturbed: Traces, kills: int)
     store = Store.at(settings.store_root)
     for uri in store.folders():
         fetch(uri)  # every file of every folder is whole
+    store.sweep(hours=0)
+    assert not list(Path(store.root).glob("*/.*"))
     keys = Counter(read_json(store.fetch_file(uri, "paper.json"), Paper).key for uri in store.folders("documents"))
     assert set(keys.values()) == {1}
     run = store.fetch_file(store.uri("runs", "last"), "outputs.json")

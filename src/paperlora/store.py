@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -96,6 +97,19 @@ class Store:
             self._fs.rm(f"{self.uri(kind, key)}/{MANIFEST}")
         with contextlib.suppress(FileNotFoundError):
             self._fs.rm(self.uri(kind, key), recursive=True)
+
+    def sweep(self, hours: float = 24.0) -> int:
+        """Remove what killed writers left aside that long ago; no reader ever sees it. Local stores only.
+
+        Returns:
+            Number of half-written folders removed.
+        """
+        root = Path(self.root.removeprefix("file://"))
+        oldest = time.time() - hours * 3600
+        left = [path for path in root.glob("*/.*.part") if path.stat().st_mtime <= oldest] if self.is_local else []
+        for path in left:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(left)
 
     @contextmanager
     def writing(self, kind: str, key: str) -> Iterator[Draft]:

@@ -26,6 +26,7 @@ from paperlora.literature.fulltext import address
 from paperlora.literature.ingest import AHEAD, FETCHING
 from paperlora.literature.reader import PdfReader
 from paperlora.records import Document, Paper
+from paperlora.runs import Done, write_run
 from paperlora.settings import Settings
 from paperlora.store import Store, read_json, slug
 
@@ -51,7 +52,9 @@ def _run(settings: Settings, key: str, until_done: bool) -> dict[str, Any]:
 
 
 def _once(settings: Settings, key: str) -> int:
-    run_ingest(settings, key)
+    outputs = run_ingest(settings, key).outputs
+    # As in a night: the next stage takes up what was handed on.
+    write_run(Store.at(settings.store_root), f"distill-{key}", Done("distill", [], taken=outputs))
     return 1
 
 

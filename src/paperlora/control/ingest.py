@@ -216,6 +216,7 @@ def _outcomes(work: Work, settings: Settings, store: Store, progress: Progress) 
 
 def record_run(key: str, documents: Sequence[str], settings: Settings, store: Store) -> None:
     """Take what the run left into the catalog: its documents, and its folder with the cursors."""
+    store.sweep()
     uri = store.uri(KIND, key)
     catalog = open_catalog(settings)
     try:
