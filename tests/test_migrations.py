@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -192,9 +193,13 @@ def test_times_come_back_in_utc(catalog_url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_wheel_carries_the_migrations(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True)
-    names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
+def test_wheel_carries_migrations_and_topics(tmp_path: Path) -> None:
+    for name in ("src", "flows", "tasks"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", "wheel", "."]
+    subprocess.run(build, check=True, capture_output=True, cwd=tmp_path)
+    names = set(zipfile.ZipFile(next((tmp_path / "wheel").glob("*.whl"))).namelist())
     expected = {path.relative_to(ROOT / "src").as_posix() for path in MIGRATIONS.rglob("*.py")}
-    assert expected <= names
+    assert expected | {"paperlora/topics/starter.toml"} <= names
