@@ -26,6 +26,8 @@ from tasks.base import BaseAtHand
 from tasks.policy import RETRY, ProgressArtifact, open_stage, show_reasons, show_rejects
 from tasks.stages import open_uri, with_hash
 
+SLICE = 8
+"""Papers in memory for each that is read at the same time; at a slice's end the endpoint idles for a moment."""
 MOST_ROWS = 1000
 """Of a table in the UI; the folders hold every line."""
 
@@ -102,8 +104,9 @@ def _to_read(documents: Sequence[str], settings: Settings, store: Store) -> list
 def _read_in_batches(wanted: Sequence[_Wanted], settings: Settings, store: Store) -> list[Reject]:
     llm, rejects, done = client_for(settings, store), [], 0
     progress = ProgressArtifact("distill")
-    for start in range(0, len(wanted), settings.ideas.batch):
-        batch = wanted[start : start + settings.ideas.batch]
+    size = SLICE * settings.ideas.batch
+    for start in range(0, len(wanted), size):
+        batch = wanted[start : start + size]
         jobs = [Job(read_json(one.file, Document), one.paper, one.topic, one.lessons) for one in batch]
         _log_estimate(jobs, settings, store)
         for number, found in find_ideas_many(jobs, settings, llm):

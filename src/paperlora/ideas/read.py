@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import NamedTuple
 
 from paperlora.errors import BudgetExhausted, LlmAnswerInvalid, LlmError, LlmUnavailable, SettingsError
@@ -22,7 +22,6 @@ from paperlora.store import slug
 
 __all__ = ["GATES_VERSION", "IdeasFound", "Job", "find_ideas", "find_ideas_many", "ideas_key", "questions", "reader_id"]
 
-log = logging.getLogger(__name__)
 GATES_VERSION = "2"
 """Changes whenever the same drafts could pass otherwise; part of the cache key."""
 _NOTHING = Spent(0, 0, 0, 0, 0)
@@ -94,26 +93,22 @@ def find_ideas(
 def find_ideas_many(
     jobs: Sequence[Job], settings: Settings, llm: LlmClient | None, progress: Progress = silent
 ) -> Iterator[tuple[int, IdeasFound | LlmError]]:
-    """Read the ideas out of many documents, the questions of all of them together, so that the endpoint stays busy.
+    """Read the ideas out of many documents, several at once, so that the endpoint stays busy.
 
     Yields:
-        The index of a job and what was found, or why nothing could be: no passage of the paper got a usable answer, the
-        budget is spent, or the endpoint fails at this paper. Such a paper may be read again later; what was answered is
-        kept by the client.
+        The index of a job and what was found, in the order of completion, or why nothing could be: no passage of the
+        paper got a usable answer, the budget is spent, or the endpoint fails at this paper. Such a paper may be read
+        again later; what was answered is kept by the client.
 
     Raises:
         SettingsError: the settings name an LLM and there is none.
         LlmRefused: key, model or address are wrong.
-        LlmUnavailable: the endpoint fails at two papers in a row.
+        LlmUnavailable: the endpoint fails at two papers in a row; what was answered is kept.
     """
-    try:
-        found = _read_together(jobs, settings, llm, progress)
-    except (LlmUnavailable, BudgetExhausted) as error:
-        log.info("Reading %d papers one by one: %s", len(jobs), error.message)
-        yield from _one_by_one(jobs, settings, llm, progress)
-        return
-    for number, one in enumerate(found):
-        yield number, _unread(jobs[number], one) or one
+    if settings.llm.provider == "extractive" or settings.llm.batch:
+        yield from _in_one_go(jobs, settings, llm, progress)
+    else:
+        yield from _side_by_side(jobs, settings, llm, progress)
 
 
 def questions(jobs: Sequence[Job], settings: Settings) -> list[Question]:
@@ -124,24 +119,47 @@ def questions(jobs: Sequence[Job], settings: Settings) -> list[Question]:
     return [] if settings.llm.provider == "extractive" else list(llm_reader.questions(jobs, settings))
 
 
-def _one_by_one(
+def _in_one_go(
     jobs: Sequence[Job], settings: Settings, llm: LlmClient | None, progress: Progress
 ) -> Iterator[tuple[int, IdeasFound | LlmError]]:
-    """What is answered already costs nothing now; one paper that the endpoint can't bear fails alone."""
+    """All questions in one call: what a provider's Batch API wants."""
+    try:
+        found = _read_together(jobs, settings, llm, progress)
+    except BudgetExhausted as error:
+        yield from ((number, error) for number in range(len(jobs)))
+        return
+    for number, (job, one) in enumerate(zip(jobs, found, strict=True)):
+        yield number, _unread(job, one) or one
+
+
+def _side_by_side(
+    jobs: Sequence[Job], settings: Settings, llm: LlmClient | None, progress: Progress
+) -> Iterator[tuple[int, IdeasFound | LlmError]]:
+    """Each paper on its own way, several at once: while one is weighed or checked the others keep the endpoint busy.
+
+    The client bounds the requests in flight over all of them.
+    """
     failed = False
-    for number, job in enumerate(jobs):
+    with ThreadPoolExecutor(max_workers=max(1, min(len(jobs), settings.ideas.batch))) as pool:
+        numbers = {pool.submit(_read_one, job, settings, llm): number for number, job in enumerate(jobs)}
         try:
-            (found,) = _read_together([job], settings, llm, progress)
-        except BudgetExhausted as error:
-            yield number, error
-        except LlmUnavailable as error:
-            if failed:
-                raise
-            failed = True
-            yield number, error
-        else:
-            failed = False
-            yield number, _unread(job, found) or found
+            for done, future in enumerate(as_completed(numbers), start=1):
+                result = future.result()
+                if isinstance(result, LlmUnavailable) and failed:
+                    raise result
+                failed = isinstance(result, LlmUnavailable)
+                progress("papers read", done, len(jobs))
+                yield numbers[future], result
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _read_one(job: Job, settings: Settings, llm: LlmClient | None) -> IdeasFound | LlmError:
+    try:
+        (found,) = _read_together([job], settings, llm, silent)
+    except (LlmUnavailable, BudgetExhausted) as error:
+        return error
+    return _unread(job, found) or found
 
 
 def _unread(job: Job, found: IdeasFound) -> LlmAnswerInvalid | None:

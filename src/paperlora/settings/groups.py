@@ -123,7 +123,7 @@ class IdeaSettings(Group):
     check: bool = True
     """Ask an LLM a second time whether the evidence supports each idea; what it doesn't is rejected."""
     batch: int = Field(default=16, ge=1)
-    """Papers whose questions are asked together, so that the endpoint stays busy; changes no result."""
+    """Papers read at the same time, so that the endpoint stays busy; changes no result."""
 
 
 class EmbeddingSettings(Group):
