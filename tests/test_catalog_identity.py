@@ -99,6 +99,13 @@ def test_arxiv_leads_where_both_ids_are_new(catalog: Catalog) -> None:
     assert one.id == two.id == "arxiv:2405.00001"
 
 
+def test_papers_are_known_under_any_of_their_ids(catalog: Catalog, shelf: Shelf) -> None:
+    shelf.listed("1", [paper("arxiv:2405.00001", external_ids={"doi": "10.1000/ONE"})])
+    catalog.refresh(shelf.stores)
+    asked = [paper("doi:10.1000/one"), paper(S2, external_ids={"arxiv": "2405.00001"}), paper("arxiv:2405.00002")]
+    assert catalog.known(asked) == {"doi:10.1000/one", S2}
+
+
 def test_two_arxiv_papers_are_never_linked_by_what_others_say(catalog: Catalog, shelf: Shelf) -> None:
     shelf.listed("1", [paper("arxiv:2405.00001", external_ids={"doi": "10.1000/one"})])
     shelf.listed("2", [paper("arxiv:2405.00002", external_ids={"doi": "10.1000/one"})])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from shelf import Shelf, paper
+from shelf import START, Shelf, paper
 
 from paperlora.catalog import Catalog
 
@@ -90,6 +91,25 @@ def test_withdrawal_leaves_nothing_to_redo(catalog: Catalog, shelf: Shelf) -> No
     shelf.listed("3", [paper("arxiv:2405.00001", 3)])
     catalog.refresh(shelf.stores)
     assert {one.because for one in catalog.stale()} == {"arxiv:2405.00001v3 is newer"}
+
+
+def test_record_that_a_source_removed_withdraws_every_version(catalog: Catalog, shelf: Shelf) -> None:
+    shelf.listed("3", [paper("arxiv:2405.00001", 3)])
+    later = START + timedelta(days=30)
+    gone = paper("arxiv:2405.00001", title="", withdrawn=True, metadata_status="partial", topics=(), published=None, updated=later)
+    shelf.listed("gone", [gone])
+    catalog.refresh(shelf.stores)
+    entry = catalog.show("2405.00001")
+    assert entry is not None
+    assert (entry.id, entry.state) == ("arxiv:2405.00001v3", "withdrawn by its authors; not read")
+    assert all(one.withdrawn for one in catalog.stale())
+    assert len(catalog.stale()) == 6
+    assert catalog.status().waiting == 0
+    # An older withdrawal does not outlast the version that came after it.
+    shelf.listed("4", [paper("arxiv:2405.00001", 4, updated=later + timedelta(days=1))])
+    catalog.refresh(shelf.stores)
+    assert not any(one.withdrawn for one in catalog.stale())
+    assert catalog.status().waiting == 1
 
 
 def test_what_was_read_under_another_id_falls_with_the_paper(catalog: Catalog, shelf: Shelf) -> None:

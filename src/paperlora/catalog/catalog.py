@@ -160,6 +160,11 @@ class Catalog:
         with self._database.reading() as connection:
             return identity.canonical(connection, papers)
 
+    def known(self, papers: Iterable[Paper]) -> frozenset[str]:
+        """Ids of those of these papers that the catalog has under any of their ids."""
+        with self._database.reading() as connection:
+            return identity.known(connection, list(papers))
+
     def queue(self, topics: Sequence[Topic], limit: int | None = None, today: date | None = None) -> queue.Queue:
         """What to read now: newest versions that nobody read, by topic priority, then newest first.
 

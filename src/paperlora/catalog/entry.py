@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from paperlora.catalog.folders import Pair
 from paperlora.catalog.identity import guess
 from paperlora.catalog.lineage import REDO, Stale, stale, walk
 from paperlora.catalog.listings import canonical_papers, one_paper
-from paperlora.catalog.queue import PASSING_REASONS, topics_of
+from paperlora.catalog.queue import PASSING_REASONS, newest, taken_back, topics_of
 from paperlora.catalog.tables import aliases, candidates, items, papers, rejects
 from paperlora.errors import StoreError
 from paperlora.records import Reject
@@ -130,12 +130,10 @@ def _pairs(connection: Connection, ids: set[str]) -> tuple[Pair, ...]:
 
 
 def _state(connection: Connection, canonical: str, version: int, last: int, dropped: Sequence[Reject]) -> str:
-    rows = connection.execute(
-        select(papers.c.withdrawn, papers.c.read_at).where(papers.c.canonical == canonical, papers.c.version == version)
-    ).all()
-    read_at = max((row.read_at for row in rows if row.read_at), default=None)
+    latest, this = newest([canonical]).subquery(), (papers.c.canonical == canonical, papers.c.version == version)
+    read_at = connection.scalar(select(func.max(papers.c.read_at)).where(*this))
     read = f"read on {read_at:%Y-%m-%d}" if read_at else "not read"
-    if any(row.withdrawn for row in rows):
+    if connection.scalar(select(taken_back(latest)).select_from(latest)):
         return f"withdrawn by its authors; {read}"
     if last > version:
         return f"superseded by {canonical}v{last}; {read}"

@@ -163,6 +163,13 @@ def canonical(connection: Connection, papers: Sequence[Paper]) -> tuple[Paper, .
     return tuple(renamed(paper, ids[names(paper)[0]]) for paper in papers)
 
 
+def known(connection: Connection, papers: Sequence[Paper]) -> frozenset[str]:
+    """Ids of those of these papers that the catalog has under any of their ids."""
+    wanted = sorted({name for paper in papers for name in names(paper)})
+    there = {name for part in chunks(wanted) for name in connection.scalars(select(aliases.c.alias).where(aliases.c.alias.in_(part)))}
+    return frozenset(paper.id for paper in papers if there & set(names(paper)))
+
+
 def renamed(paper: Paper, id_: str) -> Paper:
     """The paper under another of its ids; the former one stays among its external ids."""
     if paper.id == id_:

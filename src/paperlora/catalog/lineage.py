@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, literal, select
 
-from paperlora.catalog.queue import newest
+from paperlora.catalog.queue import newest, taken_back
 from paperlora.catalog.tables import edges, items, papers
 from paperlora.catalog.writing import chunks
 
@@ -71,14 +71,12 @@ def stale(connection: Connection, canonicals: Sequence[str] | None = None) -> tu
 
 
 def _outdated(connection: Connection, canonicals: Sequence[str] | None) -> list[_Outdated]:
-    latest, now = newest(canonicals).subquery(), papers.alias("now")
-    taken_back = (
-        select(now.c.canonical).where(now.c.withdrawn, now.c.canonical == papers.c.canonical, now.c.version == latest.c.version)
-    ).exists()  # fmt: skip
+    latest = newest(canonicals).subquery()
+    gone = taken_back(latest)
     query = (
-        select(papers.c.key, papers.c.canonical, latest.c.version, taken_back)
+        select(papers.c.key, papers.c.canonical, latest.c.version, gone)
         .join(latest, latest.c.canonical == papers.c.canonical)
-        .where((papers.c.version < latest.c.version) | taken_back)
+        .where((papers.c.version < latest.c.version) | gone)
     )
     return [
         _Outdated(key, canonical, _because(canonical, last, bool(withdrawn)), f"{canonical}v{last}", bool(withdrawn))

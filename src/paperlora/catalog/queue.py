@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Integer, Select, String, and_, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Select, String, Subquery, and_, cast, func, or_, select
 
 from paperlora.catalog.listings import canonical_papers, one_paper
 from paperlora.catalog.tables import paper_topics, papers, rejects
@@ -70,6 +70,19 @@ def newest(canonicals: Sequence[str] | None = None) -> Select[tuple[str, int]]:
     return query if canonicals is None else query.where(papers.c.canonical.in_(canonicals))
 
 
+def taken_back(latest: Subquery) -> ColumnElement[bool]:
+    """The newest version is a withdrawal, or the paper was withdrawn after it (a record that a source removed bears no version).
+
+    Args:
+        latest: :func:`newest` as a subquery.
+    """
+    now, last = papers.alias("now"), papers.alias("last")
+    newest_version = (last.c.canonical == latest.c.canonical, last.c.version == latest.c.version)
+    since = select(func.max(last.c.updated)).where(*newest_version).correlate(latest).scalar_subquery()
+    withdrawal = or_(now.c.version == latest.c.version, now.c.updated > since)
+    return select(now.c.key).where(now.c.canonical == latest.c.canonical, now.c.withdrawn, withdrawal).correlate(latest).exists()
+
+
 def _waiting() -> Select[tuple[str, int, datetime | None, datetime | None]]:
     latest = newest().subquery()
     # A paper is rejected under the id it was listed by, or under its canonical one.
@@ -81,8 +94,9 @@ def _waiting() -> Select[tuple[str, int, datetime | None, datetime | None]]:
         select(papers.c.canonical, papers.c.version, func.min(papers.c.published), func.max(papers.c.updated))
         .join(latest, and_(papers.c.canonical == latest.c.canonical, papers.c.version == latest.c.version))
         .outerjoin(rejects, lasting)
+        .where(~taken_back(latest))
         .group_by(papers.c.canonical, papers.c.version)
-        .having(func.max(cast(papers.c.withdrawn, Integer)) == 0, func.count(papers.c.read_at) == 0, func.count(rejects.c.item) == 0)
+        .having(func.count(papers.c.read_at) == 0, func.count(rejects.c.item) == 0)
     )
 
 
