@@ -269,7 +269,7 @@ def _opens(left: Row, right: Row) -> bool:
     """A section number before its heading, or a bold head before its paragraph."""
     if _is_number(left):
         return (left.bold and right.bold) or right.plain.isupper()
-    return left.bold and not right.bold and left.plain.endswith((".", ":"))
+    return left.spans[-1].bold and not right.bold and left.plain.endswith((".", ":"))
 
 
 def _is_number(row: Row) -> bool:

@@ -12,12 +12,13 @@ from paperlora.literature.pdf_lines import Line, Page, read_pages
 from paperlora.literature.pdf_order import in_reading_order
 from paperlora.literature.pdf_roles import assign_roles
 from paperlora.literature.pdf_style import find_style
+from paperlora.literature.pdf_tables import tables_as_rows
 from paperlora.literature.pdf_text import Piece, assemble, continues, count_words, paragraphs_of, spell_rows
 from paperlora.literature.pdf_title import find_title
 
 _ET_AL = re.compile(r"[\w.,’' -]{2,40} et al\.?")
 HEAD_ZONE = 0.12
-LEFT_OUT = ("running_head", "caption", "table", "figure", "formula", "footnote", "references", "front", "listing")
+LEFT_OUT = ("running_head", "caption", "figure", "formula", "footnote", "references", "front", "listing")
 
 
 class _Open(NamedTuple):
@@ -75,7 +76,8 @@ def _mark_short_title(pages: Sequence[Page], blocks: Sequence[Sequence[Block]], 
 def _sections(blocks: Sequence[Block], words: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     section = _Open("", blocks[0].page if blocks else 1, [])
     heading: Block | None = None
-    after_float = False
+    last: Block | None = None
+    formulas: list[Block] = []
     for block in blocks:
         if block.role == "heading":
             if heading is not None and _one_heading(heading, block, section):
@@ -85,11 +87,28 @@ def _sections(blocks: Sequence[Block], words: Mapping[str, int]) -> Iterator[dic
                 section = _Open(_heading(block, words), block.page, [])
             heading = block
         elif block.role == "body":
-            _add(section.pieces, block, words, after_float)
-            heading, after_float = None, False
+            _add(
+                section.pieces,
+                block,
+                words,
+                last is not None and any(_between(last, formula, block) for formula in formulas),
+            )
+            heading, last, formulas = None, block, []
         elif block.role == "formula":
-            after_float = True
+            formulas.append(block)
     yield _close(section, words)
+
+
+def _between(before: Block, formula: Block, block: Block) -> bool:
+    """A formula stands between two pieces of text: below the first or right above the second, in its column."""
+    if formula.page == before.page and formula.y0 > before.y0 and _one_column(formula, before):
+        return True
+    above = formula.page == block.page and formula.y1 - 2 < block.y0 < formula.y1 + 4 * block.size
+    return above and _one_column(formula, block)
+
+
+def _one_column(first: Block, second: Block) -> bool:
+    return first.x0 < second.x1 and first.x1 > second.x0
 
 
 def _one_heading(first: Block, second: Block, section: _Open) -> bool:
@@ -139,6 +158,8 @@ def _left_out(
         )
         yield from _parts("running_head", page.number, [line.text.strip() for line in furniture.heads])
         yield from _parts("page_number", page.number, [line.text.strip() for line in furniture.numbers])
+    for table in tables_as_rows(blocks):
+        yield {"kind": "table", "page": table.page, "text": "\n".join(table.lines)}
     for block in blocks:
         if block.role in LEFT_OUT:
             yield {

@@ -41,6 +41,8 @@ _CAPTION = re.compile(
     r"(?-i:[A-Z]?\.?\d{1,3}(?:\.\d+)*[a-z]?|[IVX]{1,5}|[A-Z])(?!\w)\s*([.:|)]|[-–—]\s|\n|$)?",
     re.I,
 )
+_PART = re.compile(r"\([a-h]\)\s")
+"""Of a figure that has several."""
 _UNFINISHED = re.compile(r"\b(?:and|or|in|see|of|to|from|by|with|the|as|than|both)$")
 _EQUATION_NUMBER = re.compile(r"\(\s*[A-Z]?\.?\d{1,3}(?:\.\d+)?[a-z]?\s*\)")
 _FOOTNOTE_MARK = re.compile(r"\s*(?:\d{1,2}|[*∗†‡§¶♢♠♣♡⋆#]+)\s*\S")
@@ -84,6 +86,16 @@ def _mark_captions(blocks: Sequence[Block], style: Style) -> None:
             joined = 0 < step < 1.6 * block.size and abs(rest.size - block.size) < 0.3
             if joined and block.bold and not rest.bold and rest.x0 < block.x1:
                 rest.role = "caption"
+    for caption in [block for block in blocks if block.role == "caption"]:
+        for block in blocks:
+            if block.role == "body" and _is_part_of(block, caption, style):
+                block.role = "caption"
+
+
+def _is_part_of(block: Block, caption: Block, style: Style) -> bool:
+    """``(a) …`` in small print right above a figure's caption."""
+    above = -2 < caption.y0 - block.y1 < FLOAT_GAP and block.x0 < caption.x1 and block.x1 > caption.x0
+    return above and block.size < 0.96 * style.size and _PART.match(block.text) is not None
 
 
 def _is_caption(block: Block, style: Style) -> bool:
@@ -195,6 +207,8 @@ def _stays(block: Block, style: Style) -> bool:
 def _adjoins(region: Sequence[float], part: Box | Block, upwards: bool) -> bool:
     if part.x1 < region[0] - 10 or part.x0 > region[2] + 10:
         return False
+    if part.y0 >= region[1] - 1 and part.y1 <= region[3] + 1:
+        return True
     if upwards:
         return part.y0 < region[1] and region[1] - part.y1 < FLOAT_GAP
     return part.y1 > region[3] and part.y0 - region[3] < FLOAT_GAP
