@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from prefect import Task, get_run_logger, task
 from prefect.artifacts import create_table_artifact
@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
 
 from paperlora.control import ingest as steps
-from paperlora.control.ingest import Answers, Silence, Work
+from paperlora.control.ingest import Answers, Batch, Reading, Silence, Work
 from paperlora.errors import PaperLoraError, SettingsError, SourceError, SourceResting
 from paperlora.literature.discover import Discovered, Search, find
 from paperlora.literature.ingest import read_each
@@ -21,13 +21,6 @@ from paperlora.literature.sources import Window
 from paperlora.records import Paper, Reject
 from tasks.policy import RETRY, ProgressArtifact, is_transient, open_stage
 from tasks.stages import tell_run, this_run
-
-
-class Reading(NamedTuple):
-    """What became of a batch of papers."""
-
-    documents: list[str]
-    rejects: list[Reject]
 
 
 def may_wake(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -101,17 +94,13 @@ def record_pages(answers: Answers, config: str | None, topic: str | None) -> Wor
 
 
 @task(name="read", task_run_name="read batch {number} of {count}", **RETRY)
-def read_batch(papers: Sequence[Paper], number: int, count: int, config: str | None) -> Reading:
+def read_batch(batch: Batch, number: int, count: int, config: str | None) -> Reading:
     """Fetch and read a batch of papers; a bad one costs one reject. What was read before a kill is reused."""
     settings, store = open_stage(config)
-    progress = ProgressArtifact("ingest")
-    reading = Reading([], [])
-    for done, outcome in enumerate(read_each(papers, settings, store), 1):
-        if outcome.reject is None:
-            reading.documents.append(outcome.uri)
-        else:
-            reading.rejects.append(outcome.reject)
-        progress(f"batch {number} of {count}, papers read", done, len(papers))
+    papers, progress, reading = steps.papers_of(batch, settings), ProgressArtifact("ingest"), Reading([], [], [])
+    for outcome in read_each(papers, settings, store):
+        reading.add(outcome)
+        progress(f"batch {number} of {count}, papers read", len(reading.handled), len(papers))
     _show_failures(papers, reading.rejects, number, count)
     return reading
 
@@ -136,9 +125,9 @@ def close_ingest(answers: Answers, work: Work, readings: Sequence[Reading], conf
     settings, store = open_stage(config)
     documents = [uri for reading in readings for uri in reading.documents]
     rejects = [reject for reading in readings for reject in reading.rejects]
-    key = this_run("ingest")
-    handed_on = steps.close(key, answers, work, documents, rejects, store)
-    tell_run("ingest", handed_on, rejects, sum(map(len, work.batches)))
+    handled, key = [paper for reading in readings for paper in reading.handled], this_run("ingest")
+    handed_on = steps.close(key, answers, work, documents, rejects, handled, store)
+    tell_run("ingest", handed_on, rejects, len(handled))
     steps.record_run(key, documents, settings, store)
     steps.check(answers, work, len(documents), rejects, handed_on)
     return handed_on

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from paperlora.catalog import open_catalog
-from paperlora.control.ingest import Answers, IngestRun, Work, check, run_ingest
+from paperlora.control.ingest import Answers, Batch, IngestRun, Work, check, run_ingest
 from paperlora.errors import NothingToDo, SourceError
 from paperlora.literature.ingest import ingest_papers
 from paperlora.literature.sources import pages
@@ -261,8 +261,7 @@ def test_nothing_fetched_is_never_a_good_run_and_is_made_up_for(sandbox: Sandbox
 
 
 def work_of(papers: int) -> Work:
-    listed = tuple(Paper(id=f"arxiv:9901.{number:05d}", title="T") for number in range(papers))
-    return Work((listed,), {}, (), ())
+    return Work((Batch((), {f"arxiv:9901.{number:05d}": "memory" for number in range(papers)}),), {}, (), ())
 
 
 def dropped(papers: int, reason: str) -> list[Reject]:

@@ -6,7 +6,7 @@ was used to what was made of it, so that lineage is one recursive query in eithe
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from paperlora.catalog import identity, intake, lineage, queue, yields
 from paperlora.catalog.database import Database
 from paperlora.catalog.entry import Entry, find_entry
 from paperlora.catalog.folders import MATERIAL, PLURALS, RECORDS, ItemKind, Pair, Taken, read_folder
+from paperlora.catalog.queue import Choice
 from paperlora.catalog.tables import aliases, candidates, cursors, folders, items, papers, rejects
 from paperlora.records import Lesson, Manifest, Paper, Record, Reject, Topic
 from paperlora.settings import Settings
@@ -175,6 +176,16 @@ class Catalog:
         """
         with self._database.reading() as connection:
             return queue.queue(connection, topics, limit, today)
+
+    def choose(self, topics: Sequence[Topic], limit: int | None = None, today: date | None = None) -> Choice:
+        """What :meth:`queue` would give, by name alone: thousands of papers need not be in memory at once."""
+        with self._database.reading() as connection:
+            return queue.choose(connection, topics, limit, today)
+
+    def chosen(self, names: Mapping[str, str]) -> tuple[Paper, ...]:
+        """The papers of a choice, or of a part of it."""
+        with self._database.reading() as connection:
+            return queue.records(connection, names)
 
     def superseded(self) -> tuple[str, ...]:
         """Keys of paper versions that a newer one overtook unread, and whose fate no reject tells yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
@@ -15,8 +15,10 @@ from paperlora.records import Paper, Topic
 
 PASSING_REASONS = ("source_unavailable", "deferred")
 """Rejects that say "not now": such a paper waits on."""
-UNTRIED_REASONS = ("deferred", "superseded", "withdrawn")
-"""Rejects of papers that nobody asked a source for."""
+UNTRIED_REASONS = (*PASSING_REASONS, "superseded", "withdrawn")
+"""Rejects that take nothing of a day's share: nobody asked for these papers, or they may be asked for again at once."""
+FEW = 100
+"""Papers whose topics are looked up one by one."""
 
 
 class Queue(NamedTuple):
@@ -26,6 +28,15 @@ class Queue(NamedTuple):
     """By priority of their topic, then newest first; each under its canonical id, with all its topics."""
     deferred: dict[str, int]
     """Topic name → papers that wait for another day, each counted under the first of its topics."""
+
+
+class Choice(NamedTuple):
+    """What to read now, by name alone."""
+
+    chosen: dict[str, str]
+    """Canonical id → topic for which it is read, in the order of reading."""
+    deferred: dict[str, int]
+    """As in :class:`Queue`."""
 
 
 class Waiting(NamedTuple):
@@ -102,6 +113,12 @@ def _waiting() -> Select[tuple[str, int, datetime | None, datetime | None]]:
 
 def queue(connection: Connection, topics: Sequence[Topic], limit: int | None, today: date | None) -> Queue:
     """What to read now of these topics, by priority, at most ``max_papers`` a topic and day (UTC)."""
+    choice = choose(connection, topics, limit, today)
+    return Queue(records(connection, choice.chosen), choice.deferred)
+
+
+def choose(connection: Connection, topics: Sequence[Topic], limit: int | None, today: date | None) -> Choice:
+    """:func:`queue` without the records."""
     ordered = sorted(topics, key=lambda topic: -topic.priority)
     member = topics_of(connection)
     left = {topic.name: topic.max_papers for topic in ordered}
@@ -119,7 +136,7 @@ def queue(connection: Connection, topics: Sequence[Topic], limit: int | None, to
     for canonical, found in eligible.items():
         if canonical not in chosen:
             deferred[found[0]] += 1
-    return Queue(_records(connection, chosen, member), dict(deferred))
+    return Choice(chosen, dict(deferred))
 
 
 def _share_out(eligible: dict[str, list[str]], left: dict[str, int], limit: int | None) -> dict[str, str]:
@@ -161,7 +178,10 @@ def _in_window(row: Waiting, topic: Topic) -> bool:
     return (topic.since is None or day >= topic.since) and (topic.until is None or day <= topic.until)
 
 
-def _records(connection: Connection, chosen: dict[str, str], member: dict[str, set[str]]) -> tuple[Paper, ...]:
+def records(connection: Connection, chosen: Mapping[str, str]) -> tuple[Paper, ...]:
+    """The newest versions of these papers, each with all its topics, that for which it is read first."""
+    many = len(chosen) > FEW
+    member = topics_of(connection) if many else {one: topics_of(connection, one)[one] for one in chosen}
     known = canonical_papers(connection, list(chosen))
     return tuple(
         one_paper(canonical, known[canonical]).model_copy(update={"topics": (topic, *sorted(member[canonical] - {topic}))})

@@ -37,16 +37,47 @@ class Answers(NamedTuple):
     silent: tuple[Silence, ...]
 
 
+class Batch(NamedTuple):
+    """Papers that are read together, most of them by name alone: their records are looked up when their turn comes."""
+
+    guides: tuple[Paper, ...]
+    chosen: dict[str, str]
+    """Canonical id → topic for which it is read."""
+
+    @property
+    def size(self) -> int:
+        """Number of papers."""
+        return len(self.guides) + len(self.chosen)
+
+
 class Work(NamedTuple):
     """What there is to read now."""
 
-    batches: tuple[tuple[Paper, ...], ...]
+    batches: tuple[Batch, ...]
     deferred: dict[str, int]
     """Topic → papers that wait for another day."""
     candidates: tuple[Candidate, ...]
     """Pairs that may be one paper, one of them new."""
     superseded: tuple[Reject, ...]
     """Versions that a newer one overtook before anybody read them."""
+
+
+class Reading(NamedTuple):
+    """What became of papers; grows while they are read."""
+
+    documents: list[str]
+    """URIs."""
+    rejects: list[Reject]
+    handled: list[str]
+    """Key of every paper."""
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in what became of one paper."""
+        self.handled.append(outcome.paper.key)
+        if outcome.reject is None:
+            self.documents.append(outcome.uri)
+        else:
+            self.rejects.append(outcome.reject)
 
 
 class IngestRun(NamedTuple):
@@ -104,14 +135,32 @@ def record(answers: Answers, settings: Settings, store: Store, topic: str | None
     catalog = open_catalog(settings)
     try:
         catalog.refresh(stores(settings))
-        queue = catalog.queue(chosen_topics(settings, topic))
+        choice = catalog.choose(chosen_topics(settings, topic))
         pairs = _candidates(answers, catalog, store)
         overtaken = tuple(Reject(stage="ingest", item=key, reason="superseded") for key in catalog.superseded())
     finally:
         catalog.close()
-    papers, size = (*unread_guides(settings, store), *queue.papers), settings.reading.batch
-    batches = tuple(papers[start : start + size] for start in range(0, len(papers), size))
-    return Work(batches, queue.deferred, pairs, overtaken)
+    batches = tuple(_batches(unread_guides(settings, store), choice.chosen, settings.reading.batch))
+    return Work(batches, choice.deferred, pairs, overtaken)
+
+
+def _batches(guides: Sequence[Paper], chosen: dict[str, str], size: int) -> Iterator[Batch]:
+    for start in range(0, len(guides), size):
+        yield Batch(tuple(guides[start : start + size]), {})
+    names = list(chosen.items())
+    for start in range(0, len(names), size):
+        yield Batch((), dict(names[start : start + size]))
+
+
+def papers_of(batch: Batch, settings: Settings) -> tuple[Paper, ...]:
+    """The records of a batch, as the catalog has them now."""
+    if not batch.chosen:
+        return batch.guides
+    catalog = open_catalog(settings)
+    try:
+        return (*batch.guides, *catalog.chosen(batch.chosen))
+    finally:
+        catalog.close()
 
 
 def _candidates(answers: Answers, catalog: Catalog, store: Store) -> tuple[Candidate, ...]:
@@ -122,7 +171,13 @@ def _candidates(answers: Answers, catalog: Catalog, store: Store) -> tuple[Candi
 
 
 def close(
-    key: str, answers: Answers, work: Work, documents: Sequence[str], rejects: Sequence[Reject], store: Store
+    key: str,
+    answers: Answers,
+    work: Work,
+    documents: Sequence[str],
+    rejects: Sequence[Reject],
+    handled: Sequence[str],
+    store: Store,
 ) -> list[str]:
     """Write the run's folder: from now on the cursors count of every search that was answered.
 
@@ -134,7 +189,7 @@ def close(
         if found.cursor != found.search.cursor and (found.search.cursor or found.counts["received"])
     }
     return write_run(store, key, Done(
-        "ingest", [with_hash(uri) for uri in documents], [*rejects, *work.superseded], handled=[paper.key for batch in work.batches for paper in batch], cursors=cursors,
+        "ingest", [with_hash(uri) for uri in documents], [*rejects, *work.superseded], handled=handled, cursors=cursors,
         candidates=[pair._asdict() for pair in work.candidates],
         counts={"deferred": sum(work.deferred.values()), "silent": len(answers.silent), **_totals(answers)},
     ))  # fmt: skip
@@ -168,7 +223,7 @@ def check(
             "What the others brought is read and kept. Retry the run: it asks only the failed ones again.",
         )
     check_first_runs(answers.found)
-    asked = sum(not paper.id.startswith("guide:") for batch in work.batches for paper in batch)
+    asked = sum(len(batch.chosen) for batch in work.batches)
     unfetched = any(reject.reason in PASSING_REASONS for reject in rejects)
     if asked and not documents and (unfetched or (asked >= SUSPICIOUS and not handed_on)):
         reasons = ", ".join(sorted({reject.reason for reject in rejects}))
@@ -194,23 +249,20 @@ def run_ingest(
     store = Store.at(settings.store_root)
     answers = search_all(searches(settings, window, topic), settings, store, progress)
     work = record(answers, settings, store, topic)
-    documents: list[str] = []
-    rejects: list[Reject] = []
+    reading = Reading([], [], [])
     for outcome in _outcomes(work, settings, store, progress):
-        if outcome.reject is None:
-            documents.append(outcome.uri)
-        else:
-            rejects.append(outcome.reject)
-    outputs = close(key, answers, work, documents, rejects, store)
-    record_run(key, documents, settings, store)
-    check(answers, work, len(documents), rejects, outputs)
-    return IngestRun(outputs, answers, len(documents), tuple(rejects), work.deferred)
+        reading.add(outcome)
+    outputs = close(key, answers, work, reading.documents, reading.rejects, reading.handled, store)
+    record_run(key, reading.documents, settings, store)
+    check(answers, work, len(reading.documents), reading.rejects, outputs)
+    return IngestRun(outputs, answers, len(reading.documents), tuple(reading.rejects), work.deferred)
 
 
 def _outcomes(work: Work, settings: Settings, store: Store, progress: Progress) -> Iterator[Outcome]:
-    papers = [paper for batch in work.batches for paper in batch]
+    papers = (paper for batch in work.batches for paper in papers_of(batch, settings))
+    total = sum(batch.size for batch in work.batches)
     for number, outcome in enumerate(read_each(papers, settings, store), 1):
-        progress("reading papers", number, len(papers))
+        progress("reading papers", number, total)
         yield outcome
 
 
