@@ -203,11 +203,12 @@ def test_limit_that_falls_and_rises_is_followed() -> None:
         changing = asyncio.create_task(change())
         await asked(model, 8000)
         await changing
-        levels = {when: [e.in_flight for e in model.events if when < e.at < when + 30] for when in (30, 150, 240)}
-        assert max(levels[30]) == 40
-        assert max(levels[150]) == 8
-        assert sum(levels[150]) / len(levels[150]) >= 0.8 * 8
-        assert max(levels[240]) == 40
+        spans = {when: tuple(e for e in model.events if when < e.at < when + 30) for when in (30, 150, 250)}
+        means = {when: Seen(0, 0, (), events).mean_in_flight for when, events in spans.items()}
+        assert means[30] >= 0.95 * 40
+        assert means[150] >= 0.95 * 8
+        assert means[250] >= 0.95 * 40
+        assert len(model.refused) <= 300
 
     in_virtual_time(work())
 

@@ -24,6 +24,8 @@ _ANSWERS_A_PROBE = 16
 _LONGEST_STEP = 8
 _LONG_SECONDS = 5.0
 """A Retry-After from here on stops everybody."""
+_LONG_ROW = 8
+"""Refusals without an answer between them: fewer places, too, and not only a slower pace."""
 _MEMORY_SECONDS = 120.0
 """As many as were served at once lately; after twice as long that is forgotten."""
 _QUEUE_SECONDS = 120.0
@@ -125,6 +127,8 @@ class Gate:
                 self.pace.forget(slot.taken)
             else:
                 self.pace.refused(slot.taken, now)
+                if self._row > _LONG_ROW:
+                    self.limit = max(1, min(self.limit, self.in_flight - 1))
         else:
             self.pace.forget(slot.taken)
             self._step_back(slot, retry_after, now, 0 if known else _ANSWERS_A_PROBE)
@@ -149,16 +153,18 @@ class Gate:
         self.limit = max(1, min(self.limit, self.in_flight - 1))
         self._doubling, self._step = False, 1
         self._probe_at, self._probe_served = now + self._probe_pause, self.served + answers
+        self._probe_pause = min(2 * self._probe_pause, _LONGEST_PROBE_SECONDS)
         if slot.number == self._probing:
             self._probing = None
-            self._probe_at = now + max(self._probe_pause, retry_after)
-            self._probe_pause = min(2 * self._probe_pause, _LONGEST_PROBE_SECONDS)
+            self._probe_at = max(self._probe_at, now + retry_after)
 
     def _survived(self, probe: int) -> None:
         if self._probing == probe:
             self._probing = None
             self.limit = min(self._most, self.limit + self._step)
-            self._step, self._probe_pause = min(2 * self._step, _LONGEST_STEP), _PROBE_SECONDS
+            if self._step > 1:  # one alone may have slipped into a place that was just left
+                self._probe_pause = _PROBE_SECONDS
+            self._step = min(2 * self._step, _LONGEST_STEP)
             self._admit()
 
     def _roomy(self) -> bool:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections import deque
 
-_STARTS = 30
-"""Requests that were let in, over which their rate is taken."""
+_STARTS, _SECONDS = 30, 10.0
+"""Requests that were let in, over which their rate is taken: at least so many, and all of so many seconds, since a crowd
+that was answered at once begins at once."""
+_LEAST_SECONDS = 1.0
+_TRUSTED = 0.8
+"""Of the measured gap: requests never begin closer than that after a refusal."""
 _SLOWER_EACH_REFUSAL = 1.04
 _PAUSE_BETWEEN = 0.25
 """Seconds: refusals so close together are one."""
@@ -23,7 +27,7 @@ class Pace:
     def __init__(self) -> None:
         self.gap = 0.0
         """Seconds from one request to the next; 0 where no limit is known."""
-        self._starts: deque[float] = deque(maxlen=_STARTS)
+        self._starts: deque[float] = deque()
         self._next = self._eased = self._slowed = 0.0
 
     def next_at(self, now: float) -> float:
@@ -37,21 +41,24 @@ class Pace:
     def began(self, now: float) -> None:
         """A request began."""
         self._starts.append(now)
-        if self.gap and len(self._starts) == _STARTS and self.gap * _STARTS < _NOT_BINDING * (now - self._starts[0]):
+        while len(self._starts) > _STARTS and self._starts[0] < now - _SECONDS:
+            self._starts.popleft()
+        if self.gap and len(self._starts) >= _STARTS and self.gap < _NOT_BINDING * self._measured(now):
             self.gap = 0.0  # something else holds requests back by now
         self._next = max(self._next, now - _CATCH_UP_SECONDS) + self.gap
 
     def refused(self, began: float, now: float) -> None:
         """A request was not let in, although as many under way had been before: it came too soon."""
         self.forget(began)
-        if self.gap and now - self._slowed < _PAUSE_BETWEEN:
+        if (self.gap and now - self._slowed < _PAUSE_BETWEEN) or len(self._starts) < _STARTS // 3:
             return
-        if self.gap:
-            self.gap *= _SLOWER_EACH_REFUSAL
-        elif len(self._starts) >= _STARTS // 3:
-            self.gap = (now - self._starts[0]) / len(self._starts)
+        measured = self._measured(now)
+        self.gap = max(self.gap * _SLOWER_EACH_REFUSAL, _TRUSTED * measured) if self.gap else measured
         self._eased = self._slowed = now
         self._next = max(self._next, now + self.gap)
+
+    def _measured(self, now: float) -> float:
+        return max(now - self._starts[0], _LEAST_SECONDS) / len(self._starts)
 
     def forget(self, began: float) -> None:
         """A request was not let in."""
