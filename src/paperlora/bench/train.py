@@ -63,6 +63,8 @@ class Load(NamedTuple):
     """Tokens of a row."""
     steps: int = 8
     rank: int = 8
+    apart: bool = False
+    """Give each row a system prompt of its own, so that rows share nothing; else the template's own stands in all."""
     threads: int = 0
     """0: as many as torch takes."""
 
@@ -118,7 +120,7 @@ def _job(load: Load, folder: Path) -> tuple[dict[str, Any], str]:
         warmup_share=0.0, final_lr_share=1.0, checkpoints=1,
     )  # fmt: skip
     texts = [
-        [_row(base, load.tokens, f"{number}:{row}") for row in range(load.rows)] for number in range(load.adapters)
+        [_row(base, load, f"{number}:{row}") for row in range(load.rows)] for number in range(load.adapters)
     ]
     rows, order, first = [], [], []
     for number, mine in enumerate(texts):
@@ -136,34 +138,28 @@ def _job(load: Load, folder: Path) -> tuple[dict[str, Any], str]:
     }, base.id.name  # fmt: skip
 
 
-def _row(base: Base, tokens: int, seed: str) -> list[str]:
-    """System, question and answer of exactly so many tokens together, sharing nothing with another row's."""
+def _row(base: Base, load: Load, seed: str) -> list[str]:
+    """System prompt (empty: the template's own), question and answer of exactly so many tokens together."""
     from paperlora.model.chat import render_example
 
     draw = random.Random(seed)
-    turns = [
-        f"Note {draw.randrange(10**6)}:",
-        f"{draw.choice(WORDS)}?",
-        f"{draw.randrange(100)} percent of {draw.choice(WORDS)}",
-    ]
-    for _ in range(8 * tokens):
+    note = f"Note {draw.randrange(10**6)}:" if load.apart else ""
+    turns = [note, f"{draw.choice(WORDS)}?", f"{draw.randrange(100)} percent of {draw.choice(WORDS)}"]
+    for _ in range(8 * load.tokens):
         length = len(render_example(base.tokenizer, _messages(turns)).ids)
-        if length == tokens:
+        if length == load.tokens:
             return turns
-        place = draw.choice((0, 1, 1, 2))
+        place = draw.choice((0, 1, 1, 2) if load.apart else (1, 1, 2))
         grown = [*turns[:place], f"{turns[place]} {draw.choice(WORDS)}", *turns[place + 1 :]]
-        if len(render_example(base.tokenizer, _messages(grown)).ids) <= tokens:
+        if len(render_example(base.tokenizer, _messages(grown)).ids) <= load.tokens:
             turns = grown
-    raise PaperLoraError(f"No row of {tokens} tokens can be made for {base.id.name}.", "Take longer rows: --tokens 64.")
+    raise PaperLoraError(f"No row of {load.tokens} tokens can be made for {base.id.name}.", "Take longer rows: --tokens 64.")
 
 
 def _messages(turns: Sequence[str]) -> tuple[Message, ...]:
     system, user, assistant = turns
-    return (
-        Message(role="system", content=system),
-        Message(role="user", content=user),
-        Message(role="assistant", content=assistant),
-    )
+    first = (Message(role="system", content=system),) if system else ()
+    return *first, Message(role="user", content=user), Message(role="assistant", content=assistant)
 
 
 def items_of(job: dict[str, Any]) -> list[TrainItem]:
@@ -255,7 +251,8 @@ def _notes(
     load: Load, base: str, best: dict[str, dict[str, Any]], curve: Sequence[tuple[int, dict[str, Any]]]
 ) -> tuple[str, ...]:
     notes = [
-        f"{load.adapters} adapters of rank {load.rank} on {Path(base).name}, {load.steps} steps of {load.batch} rows of {load.tokens} tokens that share nothing; {load.device}",
+        f"{load.adapters} adapters of rank {load.rank} on {Path(base).name}, {load.steps} steps of {load.batch} rows of {load.tokens} tokens; {load.device}",
+        "The rows share nothing." if load.apart else "The rows share what the chat template writes before every question, and nothing else.",
         "Same base, first weights, rows, order, optimiser and precision on every side; the time runs from the first step to the saved adapters, loading the base not counted.",
         "s/bank and CPU/bank: wall and CPU seconds as multiples of the bank's; on a busy machine the CPU seconds are the fairer.",
         "Δ loss: largest difference of an adapter's last loss from the bank's.",

@@ -28,6 +28,7 @@ def train(
     tokens: Annotated[int, typer.Option(min=32, help="Tokens a row.")] = 64,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each adapter.")] = 8,
     rank: Annotated[int, typer.Option(min=1)] = 8,
+    apart: Annotated[bool, typer.Option("--apart", help="Rows that share not even the template's system prompt.")] = False,
     repeats: Annotated[int, typer.Option(min=1, help="Each side so often in turn; the fastest counts.")] = 1,
     grow: Annotated[str, typer.Option(help="Sizes of the bank for its own curve, such as 1,2,4,8.")] = "",
     peers: Peers = True, as_json: AsJson = False,
@@ -44,7 +45,7 @@ def train(
     settings = settings_of(config)
     cache = settings.models.expanduser()
     base = str(random_qwen3(cache / "qwen3-0.6b-random")) if model == "qwen3-random" else model
-    load = Load(base, cache, _device(settings.device), adapters=adapters, batch=batch, tokens=tokens, steps=steps, rank=rank)
+    load = Load(base, cache, _device(settings.device), adapters=adapters, batch=batch, tokens=tokens, steps=steps, rank=rank, apart=apart)
     sizes = [int(size) for size in grow.split(",") if size]
     with console.status("bench") as status:
         result = bench_train(load, peers=peers, grow=sizes, repeats=repeats, progress=lambda label, done, total: status.update(f"{label} ({done} of {total})"))

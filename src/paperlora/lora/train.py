@@ -11,6 +11,7 @@ accumulation (a batch of short rows fits). Replay of the base's own answers is a
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -41,6 +42,8 @@ SAVE_SECONDS = 20.0
 """Longest work that a kill can cost."""
 SAVE_SHARE = 0.05
 """Share of the time that saving may take; where it is slow, the pause between two saves grows."""
+CPU_TOKENS = 512
+"""Tokens that go through the base at once on a CPU."""
 MARGIN_ROWS = 64
 """Answers scored at once at a checkpoint."""
 
@@ -208,13 +211,32 @@ class BankTraining:
             self._save_all()
 
     def _backward(self) -> list[_Pass]:
-        """Loss and gradients of every seated adapter, in one pass over all their rows."""
+        """Loss and gradients of every seated adapter."""
         self.bank.train()
+        found = [one for group in self._groups() for one in self._pass(group)]
+        norms = self.optimiser.norms([one.seat.slot for one in found])
+        return [one._replace(norm=norm) for one, norm in zip(found, norms.tolist(), strict=True)]
+
+    def _groups(self) -> list[list[Seat]]:
+        """Seats that go through the base together: all on a GPU, no more tokens than stay in a CPU's caches there."""
+        groups: list[list[Seat]] = []
+        room = 0
+        for seat in self.seats:
+            tokens = sum(len(row.ids) for row in seat.course.batch(seat.step))
+            if not groups or (self.base.device.type == "cpu" and tokens > room):
+                groups.append([])
+                room = CPU_TOKENS
+            groups[-1].append(seat)
+            room -= tokens
+        return groups
+
+    def _pass(self, seats: Sequence[Seat]) -> list[_Pass]:
+        """One forward and backward pass over the rows of some adapters; norms are not known yet."""
         blocks: list[Block] = []
         places: list[tuple[int, int]] = []
         targets: list[int] = []
         sizes, tokens = [], []
-        for seat in self.seats:
+        for seat in seats:
             course, rows = seat.course, seat.course.batch(seat.step)
             laid = lay_out(rows, course.shared, seat.slot)
             places += [(len(blocks) + block, offset) for block, offset in laid.places]
@@ -230,9 +252,8 @@ class BankTraining:
         losses = self.bank.token_losses(hidden, torch.tensor(targets, device=self.base.device))
         means = torch.stack([part.mean() for part in losses.split(sizes)])
         means.sum().backward()
-        norms = self.optimiser.norms([seat.slot for seat in self.seats])
-        found = zip(self.seats, means.tolist(), norms.tolist(), tokens, sizes, strict=True)
-        return [_Pass(*one) for one in found]
+        found = zip(seats, means.tolist(), tokens, sizes, strict=True)
+        return [_Pass(seat, loss, math.nan, count, learnt) for seat, loss, count, learnt in found]
 
     def _update(self, passes: Sequence[_Pass]) -> None:
         planned: list[tuple[_Pass, RowUpdate]] = []
