@@ -315,6 +315,10 @@ def test_scan_with_recognised_text_is_read(reader: PdfReader, tmp_path: Path) ->
         (["a state-of-the-", "art model"], "a state-of-the-art model"),
         (["we use fine-", "tuning"], "we use fine-tuning"),
         (["a token-", "level reward"], "a token-level reward"),
+        (["a retrieval-", "augmented model"], "a retrieval-augmented model"),
+        (["the ground-", "truth labels"], "the ground-truth labels"),
+        (["we under-", "stand it"], "we understand it"),
+        (["a pre-", "text for it"], "a pretext for it"),
         (["the model GPT-", "4 answers"], "the model GPT-4 answers"),
         (["called Self-", "Attention"], "called Self-Attention"),
         (["soft hy\u00ad", "phen"], "soft hyphen"),
@@ -323,7 +327,7 @@ def test_scan_with_recognised_text_is_read(reader: PdfReader, tmp_path: Path) ->
     ],
 )  # fmt: skip
 def test_words_cut_at_the_end_of_a_line(rows: list[str], expected: str) -> None:
-    words = {"information": 3, "state-of-the-art": 1, "fine-tuning": 4, "finetuning": 1, "token": 5, "level": 2}
+    words = {"information": 3, "state-of-the-art": 1, "fine-tuning": 4, "finetuning": 1, "token": 5, "level": 2, "under": 3, "stand": 1}
     assert spell_rows(rows, words) == expected
 
 

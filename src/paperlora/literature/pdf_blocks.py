@@ -29,6 +29,8 @@ PROSE_SPAN = 30
 DISPLAY_SHARE = 0.3
 LEAST_GUTTER = 6.0
 _NUMBERED = re.compile(r"(?:\d{1,2}|[A-Z])(?:\.\d{1,2})*\.?(?:\s|$)")
+_NUMBER = re.compile(r"(?:\d{1,2}|[A-Z])(?:\.\d{1,2})*\.?|[IVX]{1,5}\.?")
+"""Of a section, alone."""
 _OPERATOR = re.compile(r"[=+−×÷∑∏∫√≤≥≈∼∈∀∃∇∂∞→←∝⊤⊙{}()|^/<>\ufffd]")
 _LONG_WORD = re.compile(r"[A-Za-z]{4,}")
 _CAPTION = re.compile(r"(?:Figure|Fig\.|Table|Tab\.|Algorithm|FIGURE|TABLE) ?(?:\d+|[IVX]+)[.:]")
@@ -273,8 +275,7 @@ def _opens(left: Row, right: Row) -> bool:
 
 
 def _is_number(row: Row) -> bool:
-    text = row.plain
-    return len(text) <= 8 and text.replace(".", "").isalnum() and not text.islower()
+    return _NUMBER.fullmatch(row.plain) is not None
 
 
 def _group(rows: Sequence[Row]) -> list[list[Row]]:

@@ -28,6 +28,88 @@ _VARIABLE = re.compile(r"(?:^|[^A-Za-z])[A-Za-z]$")
 _EXPONENT = re.compile(r"[-−+]?\d{1,3}")
 _ENDS_SENTENCE = re.compile(r"[.!?:][\"”’')\]]*$")
 _BULLET = re.compile(r"(?:[•◦▪‣∙·●○■–—*]\s|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]\s)")
+_GROWN_TOGETHER = {
+    "after",
+    "any",
+    "back",
+    "down",
+    "every",
+    "fore",
+    "how",
+    "inter",
+    "mid",
+    "off",
+    "out",
+    "over",
+    "some",
+    "sub",
+    "super",
+    "there",
+    "under",
+    "up",
+    "what",
+    "when",
+    "where",
+    "with",
+}
+"""Words that make one word with what follows: ``under-|stand``."""
+_COMPOUND_ENDS = {
+    "adapted",
+    "adaptive",
+    "agnostic",
+    "aligned",
+    "art",
+    "augmented",
+    "aware",
+    "based",
+    "centric",
+    "class",
+    "dependent",
+    "depth",
+    "dimensional",
+    "domain",
+    "driven",
+    "efficient",
+    "end",
+    "enhanced",
+    "fine",
+    "free",
+    "generated",
+    "grained",
+    "guided",
+    "independent",
+    "intensive",
+    "invariant",
+    "labeled",
+    "labelled",
+    "layer",
+    "length",
+    "level",
+    "like",
+    "modal",
+    "only",
+    "order",
+    "oriented",
+    "purpose",
+    "quality",
+    "scale",
+    "sensitive",
+    "shot",
+    "source",
+    "specific",
+    "step",
+    "supervised",
+    "term",
+    "token",
+    "trained",
+    "truth",
+    "tuned",
+    "tuning",
+    "turn",
+    "wise",
+    "world",
+}
+"""Ends of compounds in papers: ``retrieval-|augmented`` keeps its hyphen even if the paper has it only once."""
 _SPACE_BEFORE = re.compile(r"\s+([,;!?)\]}](?!\s*=)|[.:](?=\s|$))")
 
 
@@ -152,7 +234,8 @@ def _mend(text: str, row: str, head: str, tail: str, words: Mapping[str, int]) -
         keep = compound > whole
     else:
         # Unseen elsewhere: two words that the paper uses by themselves make a compound, a torn word has no such halves.
-        keep = len(last) > 2 and len(right) > 2 and _is_word(last, words) and _is_word(right, words)
+        known = len(last) > 2 and len(right) > 2 and _is_word(last, words) and _is_word(right, words)
+        keep = last not in _GROWN_TOGETHER and (known or (len(last) > 3 and right in _COMPOUND_ENDS))
     return (text if keep else text[:-1]) + row
 
 
