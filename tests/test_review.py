@@ -161,16 +161,16 @@ def test_a_later_build_obeys_the_reviews_and_the_last_decision_holds(dataset: Lo
     reviews, datasets = Store.at(tmp_path / "store"), Store.at(folder)
     row, other = dataset.rows[0], dataset.rows[1]
     uri = str(folder / dataset.record.id)
-    assert obey(uri, reviews, datasets) == uri
+    assert obey(uri, reviews_of(reviews, dataset.record.paper.key), datasets) == uri
     save(Review(dataset=dataset.record.id, decisions=(Decision(target="row", id=row.id, action="reject"),)), reviews)
-    revised = load(Path(obey(uri, reviews, datasets)))
+    revised = load(Path(obey(uri, reviews_of(reviews, dataset.record.paper.key), datasets)))
     assert row.id not in {r.id for r in revised.rows}
     save(Review(dataset=revised.record.id, decisions=(Decision(target="row", id=other.id, action="correct", answer="37 percent, always"),)), reviews)
-    again = load(Path(obey(uri, reviews, datasets)))
+    again = load(Path(obey(uri, reviews_of(reviews, dataset.record.paper.key), datasets)))
     assert row.id not in {r.id for r in again.rows} and "37 percent, always" in [r.messages[-1].content for r in again.rows]
-    assert Path(obey(uri, reviews, datasets)).name == again.record.revision
+    assert Path(obey(uri, reviews_of(reviews, dataset.record.paper.key), datasets)).name == again.record.revision
     save(Review(dataset=dataset.record.id, decisions=(Decision(target="row", id=row.id, action="accept"),)), reviews)
-    assert row.id in {r.id for r in load(Path(obey(uri, reviews, datasets))).rows}
+    assert row.id in {r.id for r in load(Path(obey(uri, reviews_of(reviews, dataset.record.paper.key), datasets))).rows}
 
 
 def test_reviews_of_one_paper_are_no_others(dataset: LoadedDataset, tmp_path: Path) -> None:

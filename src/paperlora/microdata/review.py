@@ -7,13 +7,14 @@ text. What is left alone is not decided.
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import yaml  # type: ignore[import-untyped]
 
 from paperlora.errors import SettingsError
-from paperlora.records import Decision, Example, Idea, Quote, Review, digest
+from paperlora.records import Decision, Example, Idea, Manifest, Quote, Review, digest
 from paperlora.store import Store, read_json, read_manifest, slug, write_json
 
 KIND = "reviews"
@@ -175,21 +176,27 @@ def save(review: Review, store: Store) -> str:
     if not store.has(KIND, key):
         with store.writing(KIND, key) as draft:
             write_json(draft.path / "review.json", review)
-            draft.settings = {"paper": _paper(review.dataset)}
+            draft.settings = {"paper": paper_of(review.dataset)}
             draft.counts = {action: sum(d.action == action for d in review.decisions) for action in ACTIONS}
     return store.uri(KIND, key)
 
 
-def reviews_of(store: Store, paper: str) -> Reviewed:
-    """Everything that was decided about a paper's revisions so far; of two decisions about one thing the later holds.
+def all_reviews(store: Store) -> dict[str, Reviewed]:
+    """Everything that was decided so far, by :func:`paper_of`; of two decisions about one thing the later holds."""
+    folders = sorted((manifest.created, manifest.settings["paper"], uri) for manifest, uri in _folders(store))
+    decisions: dict[str, list[Decision]] = defaultdict(list)
+    for _, paper, uri in folders:
+        decisions[paper] += read_json(store.fetch_file(uri, "review.json"), Review).decisions
+    return {paper: reviewed(all_) for paper, all_ in decisions.items()}
 
-    Args:
-        paper: paper key.
-    """
-    folders = [(read_manifest(uri), uri) for uri in store.folders(KIND)]
-    mine = sorted((m.created, uri) for m, uri in folders if m.settings.get("paper") == slug(paper))
-    decisions = [d for _, uri in mine for d in read_json(store.fetch_file(uri, "review.json"), Review).decisions]
-    return reviewed(decisions)
+
+def reviews_of(store: Store, paper: str) -> Reviewed:
+    """Everything that was decided about one paper, given by its key."""
+    return all_reviews(store).get(paper_of(paper), Reviewed({}, {}))
+
+
+def _folders(store: Store) -> Iterator[tuple[Manifest, str]]:
+    return ((read_manifest(uri), uri) for uri in store.folders(KIND))
 
 
 def reviewed(decisions: Iterable[Decision]) -> Reviewed:
@@ -201,6 +208,6 @@ def reviewed(decisions: Iterable[Decision]) -> Reviewed:
     )
 
 
-def _paper(dataset: str) -> str:
+def paper_of(dataset: str) -> str:
     """Folder name of the paper: the first part of a dataset's id, or a paper key made safe."""
     return dataset.split("/")[0] if "/" in dataset and ":" not in dataset else slug(dataset)

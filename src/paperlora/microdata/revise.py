@@ -8,7 +8,7 @@ from typing import NamedTuple
 from paperlora.errors import NothingToDo
 from paperlora.microdata.build import LoadedDataset, hash_of, load, write_revision
 from paperlora.microdata.leaks import LeakGate
-from paperlora.microdata.review import Reviewed, reviews_of
+from paperlora.microdata.review import Reviewed
 from paperlora.microdata.rows import write_rows
 from paperlora.microdata.selection import select
 from paperlora.records import Decision, Example, Idea, Manifest, Message, MicroDataset, Probe, Reject, digest
@@ -27,17 +27,16 @@ class _Parts(NamedTuple):
     rejects: tuple[Reject, ...]
 
 
-def obey(uri: str, reviews: Store, datasets: Store) -> str:
+def obey(uri: str, decided: Reviewed, datasets: Store) -> str:
     """The revision that a person's reviews of the paper ask for; the one given where they change nothing in it.
 
     Args:
         uri: of a revision as it was built.
-        reviews: the store that keeps the reviews.
+        decided: about its paper.
         datasets: where revisions are written.
     """
     while True:
-        dataset, manifest = load(fetch(uri)), read_manifest(uri)
-        revised = revise(dataset, manifest, reviews_of(reviews, dataset.record.paper.key), datasets)
+        revised = revise(load(fetch(uri)), read_manifest(uri), decided, datasets)
         if revised is None:
             return uri
         uri = revised
