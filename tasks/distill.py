@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,8 @@ from paperlora.ideas.read import IdeasFound, Job, find_ideas_many, ideas_key, qu
 from paperlora.knowledge.lessons import recall
 from paperlora.llm.client import client_for, estimate_questions
 from paperlora.microdata.build import build_dataset, find_dataset
+from paperlora.microdata.review import NOTHING_DECIDED, Reviewed, all_reviews, paper_of
+from paperlora.microdata.revise import accepted, obey
 from paperlora.records import Document, Idea, Lesson, Paper, Reject, Topic
 from paperlora.settings import Settings
 from paperlora.store import Store, read_json, read_jsonl, read_manifest
@@ -186,22 +188,30 @@ def build_datasets(folders: Sequence[str], documents: Sequence[str], config: str
     """Write the micro-dataset of each paper, contested ideas left out; an unchanged one is reused and costs nothing."""
     settings, store = open_stage(config)
     target = Store.at(settings.datasets.expanduser().resolve())
-    ideas = {uri: read_jsonl(store.fetch_file(uri, "ideas.jsonl"), Idea) for uri in folders}
+    reviews = all_reviews(store)
+    ideas = {uri: _as_reviewed(read_jsonl(store.fetch_file(uri, "ideas.jsonl"), Idea), reviews) for uri in folders}
     kept, conflicts = teachable([idea for group in ideas.values() for idea in group])
+    taught = {idea.id for idea in kept}
     base, progress, built, rejects = BaseAtHand(settings), ProgressArtifact("distill"), [], list(conflicts)
     for number, (uri, reference) in enumerate(zip(folders, documents, strict=True)):
         progress("micro-datasets", number, len(folders))
-        mine = [idea for idea in ideas[uri] if idea.id in {k.id for k in kept}]
+        mine = [idea for idea in ideas[uri] if idea.id in taught]
         lessons = tuple(lesson.id for lesson in read_jsonl(store.fetch_file(uri, "lessons.jsonl"), Lesson))
         source = _Source(open_uri(reference)[0], mine, kept, lessons)
         try:
-            built.append(with_hash(_dataset_of(source, base, settings, target, rejects)))
+            revision = _dataset_of(source, base, settings, target, rejects)
+            built.append(with_hash(obey(revision, reviews.get(paper_of(source.paper.key), NOTHING_DECIDED), target)))
         except NothingToDo as error:
             rejects.append(Reject(stage="distill", item=source.paper.key, reason="no_ideas", detail=error.message))
     progress("micro-datasets", len(folders), len(folders))
     inside = [reject for uri in built for reject in read_manifest(uri.split("#")[0]).rejects]
     show_reasons("datasets", [*rejects, *inside])
     return Datasets(built, rejects)
+
+
+def _as_reviewed(ideas: Sequence[Idea], reviews: Mapping[str, Reviewed]) -> tuple[Idea, ...]:
+    """Ideas with their standing after a person's review: what a guide says may be taught once somebody accepted it."""
+    return accepted(ideas, reviews.get(paper_of(ideas[0].paper), NOTHING_DECIDED)) if ideas else ()
 
 
 class _Source(NamedTuple):

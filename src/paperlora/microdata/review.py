@@ -41,6 +41,10 @@ class Reviewed(NamedTuple):
         return frozenset(name for name, decision in self.ideas.items() if decision.action != "reject")
 
 
+NOTHING_DECIDED = Reviewed({}, {})
+"""Of a paper that nobody has reviewed."""
+
+
 def template(target: str, title: str, ideas: Sequence[Idea], rows: Sequence[Example]) -> str:
     """The file to edit.
 
@@ -192,7 +196,7 @@ def all_reviews(store: Store) -> dict[str, Reviewed]:
 
 def reviews_of(store: Store, paper: str) -> Reviewed:
     """Everything that was decided about one paper, given by its key."""
-    return all_reviews(store).get(paper_of(paper), Reviewed({}, {}))
+    return all_reviews(store).get(paper_of(paper), NOTHING_DECIDED)
 
 
 def _folders(store: Store) -> Iterator[tuple[Manifest, str]]:
