@@ -222,14 +222,14 @@ def test_a_passage_that_stays_unanswered_is_one_reject_and_shows_in_the_coverage
 
 
 def test_second_reading_keeps_what_is_supported_and_says_how_far(sandbox: Sandbox, endpoint: Endpoint) -> None:
-    pairs = [("replay share", "37 percent"), ("gate width", "48 tokens"), ("batch size", "8")]
+    pairs = [("replay share", "37 percent"), ("gate width", "48 tokens"), ("batch size", "8"), ("decay rate", "0.9")]
     endpoint.ideas = {"replay share": [idea(*pair) for pair in pairs]}
-    endpoint.verdicts = {"gate width": "partly", "batch size": "not"}
+    endpoint.verdicts = {"gate width": "partly", "batch size": "not", "decay rate": "order"}
     found = read(sandbox, paper_of(("1 Method", " ".join(fact(*pair) for pair in pairs) + FILLER)))
     assert {one.relation: one.support for one in found.ideas} == {"replay share": "entailed", "gate width": "partly"}
-    (reject,) = found.rejects
-    assert reject.reason == "not_entailed"
-    assert "batch size" in reject.detail
+    assert {(reject.reason, reject.detail.split(" | ")[1]) for reject in found.rejects} == {
+        ("not_entailed", "batch size"), ("injected", "decay rate"),
+    }  # fmt: skip
     assert found.counts["checks"] == 1
     assert set(found.prompts) == {"ideas", "check"}
 

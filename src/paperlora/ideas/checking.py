@@ -20,12 +20,15 @@ PROMPT = "check"
 TOGETHER = 6
 """Ideas a question: claims and sources of six fill about half a window of 8,192 tokens at most."""
 
+_REASONS = {"not": "not_entailed", "order": "injected"}
+
 
 class Check(BaseModel):
     """What the second reading says of one idea."""
 
     number: int
-    verdict: Literal["entailed", "partly", "not"]
+    verdict: Literal["entailed", "partly", "not", "order"]
+    """``order``: the evidence speaks to a reader instead of stating something."""
     why: str = ""
 
 
@@ -84,11 +87,11 @@ def supported(ideas: Sequence[Idea], opinions: Mapping[str, Check]) -> Checked:
     rejects: list[Reject] = []
     for idea in ideas:
         check = opinions.get(idea.id)
-        if check is not None and check.verdict != "not":
+        if check is not None and check.verdict in ("entailed", "partly"):
             kept.append(idea.model_copy(update={"support": check.verdict}))
             continue
         said = "no usable answer to the second reading" if check is None else plain_text(check.why)[:200]
-        reason = "check_failed" if check is None else "not_entailed"
+        reason = "check_failed" if check is None else _REASONS[check.verdict]
         detail = " | ".join((idea.subject, idea.relation, idea.answer, said, idea.quotes[0].text[:200]))
         rejects.append(Reject(stage="distill", item=idea.paper, reason=reason, detail=detail))
     return Checked(tuple(kept), tuple(rejects))

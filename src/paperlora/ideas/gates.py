@@ -13,6 +13,7 @@ from paperlora.ideas.grounding import Located, contains, locate, mentions, stret
 from paperlora.ideas.injection import addresses_reader, injected, overlaps
 from paperlora.ideas.likeness import asked, fold, same_subject, same_value
 from paperlora.ideas.numbers import unsupported
+from paperlora.ideas.orders import talks
 from paperlora.ideas.phrases import goes_on, has_unit
 from paperlora.records import Document, Idea, Lesson, Paper, Quote, Reject, Topic, digest
 
@@ -105,6 +106,8 @@ def _ground(draft: Draft, document: Document, paper: Paper, topic: Topic, reader
     quote = located.quote.text[:200]
     if _is_order(located, document):
         return _reject(paper, "injected", draft.subject, draft.relation, draft.answer, quote)
+    if talks(located.quote.text) and not paper.id.startswith(GUIDE):
+        return _reject(paper, "not_a_statement", draft.subject, draft.relation, draft.answer, quote)
     if answer is None:
         return _reject(paper, "answer_not_in_quote", draft.subject, draft.relation, draft.answer, quote)
     missing = unsupported(f"{draft.claim} {answer}", located.quote.text, draft.subject)
