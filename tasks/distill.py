@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ from paperlora.ideas.read import IdeasFound, Job, find_ideas_many, ideas_key, qu
 from paperlora.knowledge.lessons import recall
 from paperlora.llm.client import client_for, estimate_questions
 from paperlora.microdata.build import build_dataset, find_dataset
-from paperlora.microdata.review import NOTHING_DECIDED, Reviewed, all_reviews, paper_of
-from paperlora.microdata.revise import accepted, obey
+from paperlora.microdata.review import NOTHING_DECIDED, all_reviews, paper_of
+from paperlora.microdata.revise import obey
 from paperlora.records import Document, Idea, Lesson, Paper, Reject, Topic
 from paperlora.settings import Settings
 from paperlora.store import Store, read_json, read_jsonl, read_manifest
@@ -189,8 +189,9 @@ def build_datasets(folders: Sequence[str], documents: Sequence[str], config: str
     settings, store = open_stage(config)
     target = Store.at(settings.datasets.expanduser().resolve())
     reviews = all_reviews(store)
-    ideas = {uri: _as_reviewed(read_jsonl(store.fetch_file(uri, "ideas.jsonl"), Idea), reviews) for uri in folders}
-    kept, conflicts = teachable([idea for group in ideas.values() for idea in group])
+    ideas = {uri: read_jsonl(store.fetch_file(uri, "ideas.jsonl"), Idea) for uri in folders}
+    accepted = frozenset(name for review in reviews.values() for name in review.accepted_ideas)
+    kept, conflicts = teachable([idea for group in ideas.values() for idea in group], accepted)
     taught = {idea.id for idea in kept}
     base, progress, built, rejects = BaseAtHand(settings), ProgressArtifact("distill"), [], list(conflicts)
     for number, (uri, reference) in enumerate(zip(folders, documents, strict=True)):
@@ -207,11 +208,6 @@ def build_datasets(folders: Sequence[str], documents: Sequence[str], config: str
     inside = [reject for uri in built for reject in read_manifest(uri.split("#")[0]).rejects]
     show_reasons("datasets", [*rejects, *inside])
     return Datasets(built, rejects)
-
-
-def _as_reviewed(ideas: Sequence[Idea], reviews: Mapping[str, Reviewed]) -> tuple[Idea, ...]:
-    """Ideas with their standing after a person's review: what a guide says may be taught once somebody accepted it."""
-    return accepted(ideas, reviews.get(paper_of(ideas[0].paper), NOTHING_DECIDED)) if ideas else ()
 
 
 class _Source(NamedTuple):

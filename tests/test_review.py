@@ -9,10 +9,11 @@ import yaml
 from test_publishing import CC_BY, build, ideas_of
 
 from paperlora.errors import NothingToDo, SettingsError
+from paperlora.ideas.conflicts import teachable
 from paperlora.microdata.build import LoadedDataset, load
 from paperlora.microdata.diff import difference
 from paperlora.microdata.review import parse, question, reviewed, reviews_of, save, template
-from paperlora.microdata.revise import accepted, obey, revise
+from paperlora.microdata.revise import obey, revise
 from paperlora.records import Decision, Review
 from paperlora.store import Store, read_manifest
 
@@ -183,4 +184,5 @@ def test_an_accepted_guide_idea_may_be_taught(tmp_path: Path) -> None:
     store = Store.at(tmp_path)
     mine = [idea.model_copy(update={"guide": True, "paper": "guide:notes"}) for idea in ideas_of(1, "Tidal Replay")]
     save(Review(dataset="guide:notes", decisions=(Decision(target="idea", id=mine[0].id, action="accept"),)), store)
-    assert [idea.guide for idea in accepted(mine, reviews_of(store, "guide:notes"))] == [False, True]
+    kept, rejects = teachable(mine, reviews_of(store, "guide:notes").accepted_ideas)
+    assert [idea.id for idea in kept] == [mine[0].id] and [reject.reason for reject in rejects] == ["guide_unreviewed"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from paperlora.errors import NothingToDo
@@ -163,9 +163,3 @@ def _said(message: Message, text: str) -> Message:
 
 def _reject(item: str, decision: Decision, what: str) -> Reject:
     return Reject(stage="distill", item=item, reason="review_rejected", detail=decision.note or what)
-
-
-def accepted(ideas: Iterable[Idea], reviewed: Reviewed) -> tuple[Idea, ...]:
-    """Ideas with their standing after a review: a guide's idea that a person accepted may be trained as fact."""
-    passed = reviewed.accepted_ideas
-    return tuple(idea.model_copy(update={"guide": False}) if idea.guide and idea.id in passed else idea for idea in ideas)
