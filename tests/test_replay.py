@@ -96,6 +96,7 @@ TALK = Prompt("talk", "I am bored.")
         (FACT, "A kilogram has 100 grams.", True, False, "replay_wrong"),
         (FACT, "A kilogram has 1000 grams.", False, False, "replay_unfinished"),
         (TALK, "Let us go for a walk.", True, False, ""),
+        (TALK, " ".join(f"word{number}" for number in range(21)), True, False, "replay_long"),
         (TALK, "  ", True, False, "replay_empty"),
         (TALK, "i am bored!", True, False, "replay_echo"),
         (TALK, "go to it go to it go to it go to it", True, False, "replay_loops"),
@@ -135,6 +136,7 @@ def test_a_base_is_asked_everything_once_and_every_answer_is_kept_or_rejected(
     assert len(found.kept) + len(found.rejects) == asked
     assert {reject.reason for reject in found.rejects} <= {
         "replay_unfinished", "replay_empty", "replay_thinks", "replay_garbled", "replay_loops", "replay_echo", "replay_wrong",
+        "replay_long",
         "anchor_unknown", "locality_unknown",
     }  # fmt: skip
     manifest = read_manifest(store.uri(KIND, found.key))

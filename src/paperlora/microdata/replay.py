@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from paperlora.model.answers import Answer, Sampling
     from paperlora.model.base import Base
 
-VERSION = 2
+VERSION = 3
 """Changes whenever the same base could be asked otherwise."""
 KIND = "replays"
 """Of the store's folders."""
-KNOWING, SHORT, LONG, THOUGHT = 24, 48, 96, 384
-"""Tokens of the longest answer that is waited for: to see whether a fact is known, to a closed prompt, to an open one,
-after thinking."""
+KNOWING, SHORT, THOUGHT = 24, 48, 384
+"""Tokens of the longest answer that is waited for: to see whether a fact is known, to be replayed, after thinking."""
+LONGEST_WORDS = 20
+"""Of a replayed answer, thoughts apart. On SmolLM2 replay of answers up to 90 words kept the known facts and doubled the
+drift of the likelihood of unrelated text; answers up to 16 words kept them without any (docs/log.md)."""
 TESTED = ("anchor", "locality")
 """Kinds of questions that are asked only to know whether the base knows: their answers are never trained on."""
 BATCH_ROWS = 32
@@ -122,7 +124,7 @@ def _rounds(base: Base) -> list[_Round]:
         _Round(anchors, "anchor", KNOWING, None, False),
         _Round(neighbours, "locality", KNOWING, None, False),
         _Round(tuple(p for p in POOL if p.closed), None, SHORT, None, False),
-        _Round(tuple(p for p in POOL if not p.closed), None, LONG, Sampling(0.7, 0.8, 20, SEED), False),
+        _Round(tuple(p for p in POOL if not p.closed), None, SHORT, Sampling(0.7, 0.8, 20, SEED), False),
     ]
     if can_think(base.tokenizer):
         thoughtful = tuple(p for p in POOL if p.thinks)
@@ -144,6 +146,7 @@ def fault_of(prompt: Prompt, said: Answer, *, thinking: bool) -> str:
         "replay_empty": not answer,
         "replay_thinks": bool(marked) != thinking or "<think" in text or (thinking and "<think" not in thought),
         "replay_garbled": "\ufffd" in said.text or letters < LEAST_LETTERS * len(said.text),
+        "replay_long": len(answer.split()) > LONGEST_WORDS,
         "replay_loops": repeats_itself(said.text),
         "replay_echo": normalise(answer) == normalise(prompt.text),
         "replay_wrong": _is_wrong(prompt, answer),

@@ -2,7 +2,8 @@
 
 Written for this project. They share no question and no fact with the judge's frozen pools, with the locality probes or
 with the anchors (tests/test_replay.py holds that), else an adapter would be trained on what shows its damage. Facts and
-sums carry their answers: what the base gets wrong is not replayed.
+sums carry their answers: what the base gets wrong is not replayed. Open prompts ask for one sentence: long answers are
+learnt by heart within a few epochs, which harms more than it keeps (docs/log.md).
 """
 
 from __future__ import annotations
@@ -108,28 +109,28 @@ SUMS = (
 OPEN = tuple(
     Prompt("open", text, (), thinks)
     for text, thinks in (
-        ("Why is it important to drink water?", False),
-        ("Explain in two sentences how a bicycle works.", True),
-        ("Why do birds fly south?", False),
-        ("How does a candle burn?", False),
-        ("What makes bread rise?", True),
-        ("Why do we have seasons?", True),
-        ("What is a computer program?", False),
-        ("What is a library for?", False),
-        ("Tell me about elephants in two sentences.", False),
-        ("What is democracy?", False),
-        ("How can I learn to play the guitar?", False),
-        ("How do I keep my desk tidy?", False),
-        ("What is a healthy breakfast?", False),
-        ("Give me an idea for a short holiday.", False),
-        ("What should I bring to a picnic?", False),
-        ("How can I remember names better?", True),
-        ("Why should people read books?", False),
-        ("What is the best way to boil an egg?", False),
-        ("How do I start to run regularly?", False),
-        ("What are the advantages of taking the train?", True),
-        ("Name a hobby for the winter.", False),
-        ("What would you say to a nervous student before an exam?", False),
+        ("Why is it important to drink water? Answer in one short sentence.", False),
+        ("Explain how a bicycle works. Answer in one short sentence.", True),
+        ("Why do birds fly south? Answer in one short sentence.", False),
+        ("How does a candle burn? Answer in one short sentence.", False),
+        ("What makes bread rise? Answer in one short sentence.", True),
+        ("Why do we have seasons? Answer in one short sentence.", True),
+        ("What is a computer program? Answer in one short sentence.", False),
+        ("What is a library for? Answer in one short sentence.", False),
+        ("Tell me about elephants. Answer in one short sentence.", False),
+        ("What is democracy? Answer in one short sentence.", False),
+        ("How can I learn to play the guitar? Answer in one short sentence.", False),
+        ("How do I keep my desk tidy? Answer in one short sentence.", False),
+        ("What is a healthy breakfast? Answer in one short sentence.", False),
+        ("Give me an idea for a short holiday. Answer in one short sentence.", False),
+        ("What should I bring to a picnic? Answer in one short sentence.", False),
+        ("How can I remember names better? Answer in one short sentence.", True),
+        ("Why should people read books? Answer in one short sentence.", False),
+        ("What is the best way to boil an egg? Answer in one short sentence.", False),
+        ("How do I start to run regularly? Answer in one short sentence.", False),
+        ("What are the advantages of taking the train? Answer in one short sentence.", True),
+        ("Name a hobby for the winter. Answer in one short sentence.", False),
+        ("What would you say to a nervous student before an exam? Answer in one short sentence.", False),
     )
 )
 INSTRUCTIONS = tuple(
