@@ -316,6 +316,14 @@ def test_many_papers_give_what_each_gives_alone(sandbox: Sandbox, endpoint: Endp
         assert read(sandbox, job) == together[n]
 
 
+def test_a_providers_batch_gives_the_same(sandbox: Sandbox, endpoint: Endpoint, tmp_path: Path) -> None:
+    answers(endpoint)
+    settings = settings_for(sandbox, batch=True, batch_poll_seconds=0.01)
+    by_batch = many(sandbox, jobs(), settings, Store.at(tmp_path))
+    assert by_batch == many(sandbox, jobs(), settings_for(sandbox))
+    assert sandbox.counts["llm.batches"] == 2
+
+
 def test_a_paper_without_a_usable_answer_costs_only_itself(sandbox: Sandbox, endpoint: Endpoint) -> None:
     answers(endpoint)
     sandbox.fault("llm.chat", "refusal", match="Part 2 begins")
