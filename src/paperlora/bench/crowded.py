@@ -217,7 +217,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     from paperlora.sandbox import chat_api, oracle
 
     text = oracle.request_text(asked)
-    script = None if "quote" in text and "JSON" in text else _said
+    script = _said if "question-answer pairs" in text or "Summarize this document" in text else None
     return chat_api.answer(asked, _facts(), script, None).body
 
 

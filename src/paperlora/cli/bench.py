@@ -94,6 +94,29 @@ def ingest(
     print_json(plain(result)) if as_json else print_result(result, console)
 
 
+@bench.command()
+def extract(
+    papers: Annotated[int, typer.Option(min=8, help="Papers for the steady state.")] = 66,
+    peer_papers: Annotated[int, typer.Option(min=8, help="Papers that every tool reads.")] = 8,
+    delay: Annotated[float, typer.Option(min=0.05, help="Seconds an answer takes.")] = 2.0,
+    limit: Annotated[int, typer.Option(min=1, help="Requests in flight that the endpoint allows.")] = 32,
+    per_minute: Annotated[float, typer.Option(min=60, help="Requests a minute, at the second endpoint.")] = 900.0,
+    peers: Peers = True, as_json: AsJson = False,
+) -> None:
+    """Papers a minute through an LLM endpoint with a limit, beside synthetic-data-kit and distilabel.
+
+    Example: `paperlora bench extract --no-peers`
+    """
+    from paperlora.bench.extract import Load, bench_extract
+    from paperlora.bench.result import as_json as plain
+    from paperlora.bench.result import print_result
+
+    load = Load(papers, peer_papers, delay, limit, per_minute)
+    with console.status("bench") as status:
+        result = bench_extract(load, peers=peers, progress=lambda label, done, total: status.update(f"{label} ({done} of {total})"))
+    print_json(plain(result)) if as_json else print_result(result, console)
+
+
 def _device(wanted: str) -> str:
     import torch
 
