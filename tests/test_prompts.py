@@ -14,6 +14,7 @@ USED = {
     "check": {"count", "mark", "items"},
     "ideas_system": set(),
     "ideas": {"title", "topic", "angle", "lessons", "heading", "limit", "mark", "text"},
+    "json_shape": {"schema"},
     "repair": {"error", "schema"},
 }
 
