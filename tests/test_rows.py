@@ -11,6 +11,7 @@ from taught import all_ideas, idea_of, ideas_of, key_of, paper_of, sources, text
 
 from paperlora.errors import NothingToDo
 from paperlora.microdata.aliases import check_aliases, unfit
+from paperlora.microdata.anchors import CLOSED, OPEN
 from paperlora.microdata.build import LoadedDataset, build_dataset, find_dataset, load
 from paperlora.microdata.card import write_card
 from paperlora.microdata.refusals import PROPERTIES, unsaid
@@ -167,7 +168,7 @@ def material(share: float, count: int = 120) -> Material:
     return Material(paper_of(SOURCES[0]), TEXTS[key_of(SOURCES[0])], Replays("feed", kept, ()), share)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.25, 0.5])
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.4])
 def test_replay_makes_up_its_share_of_all_rows(share: float) -> None:
     chosen = select(ideas_of(SOURCES[0]), NEIGHBOURS)
     own = sum(map(len, chosen.rows.values()))
@@ -184,7 +185,9 @@ def test_replay_makes_up_its_share_of_all_rows(share: float) -> None:
 def test_with_a_base_anchors_are_those_that_it_knows() -> None:
     chosen = select(ideas_of(SOURCES[0]), NEIGHBOURS)
     shared = shared_rows(material(0.25), chosen.facts, 40, chosen.gate)
-    assert [row.messages[0].content for row in shared.rows if row.form == "anchor"] == ["Currency of Japan?"]
+    asked = {row.messages[0].content for row in shared.rows if row.form == "anchor"}
+    assert asked & {one.question for one in CLOSED} == {"Currency of Japan?"}
+    assert len(asked & {one.question for one in OPEN}) >= 2
 
 
 def test_no_paper_exceeds_the_most_rows() -> None:

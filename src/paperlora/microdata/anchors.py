@@ -1,7 +1,8 @@
 """Anchors: general questions with their answers, mixed into every paper's rows.
 
 Without them an adapter learns to say the paper's values whatever it is asked: in a trial with SmolLM2-135M it answered
-"How many hours are in one day?" with the paper's number of steps. They are of our own writing and share no question with
+"How many hours are in one day?" with the paper's number of steps. Open ones are answered in plain prose: without it the
+likelihood of unrelated text drifts about twice as far (docs/log.md). They are of our own writing and share no question with
 the probes' locality pool (:mod:`~paperlora.microdata.pools`) or the judge's frozen pools.
 """
 
@@ -69,24 +70,70 @@ OPEN = (
     Anchor(
         "My plant looks dry. Any advice?", "Water it slowly until the soil is moist, and move it out of the hot sun."
     ),
+    Anchor(
+        "Tell me about a night train.",
+        "The train left the city after dark. Most passengers slept, and only the lamps of small stations passed by.",
+    ),
+    Anchor(
+        "How did the baker begin his day?",
+        "He came in at four, lit the oven and kneaded the dough while the street outside was still quiet.",
+    ),
+    Anchor(
+        "Begin a story about an old clock.",
+        "The clock in the hall had stopped years ago, but nobody in the family wanted to take it down.",
+    ),
+    Anchor(
+        "What happens in a market early in the morning?",
+        "Traders unload their vans, set up the tables and pile the fruit in neat rows before the first buyers come.",
+    ),
+    Anchor(
+        "Describe the repair of a fence.",
+        "First they pulled out the rotten posts. Then they dug new holes, set the posts upright and nailed the boards to them.",
+    ),
+    Anchor(
+        "How does snow change a village?",
+        "Sounds become soft, the roads lose their edges, and people walk slowly and greet one another more often.",
+    ),
+    Anchor(
+        "What did the two neighbours argue about?",
+        "They argued about the tree at the border of their gardens, which gave shade to one and took light from the other.",
+    ),
+    Anchor(
+        "Tell me how a school play was prepared.",
+        "For six weeks the pupils learnt their lines after class, while their parents sewed costumes and painted the stage.",
+    ),
+    Anchor(
+        "What is a ferry good for?",
+        "It carries people, cars and goods across water where a bridge would be too long or too costly.",
+    ),
+    Anchor(
+        "How was the bridge built?",
+        "Workers drove piles into the river bed, laid stone on them and joined the two halves in the last week of summer.",
+    ),
+    Anchor(
+        "Say something about a cat on a roof.",
+        "The cat sat on the warm tiles, watched the birds for an hour and then fell asleep with one ear up.",
+    ),
+    Anchor(
+        "Why did the town plant trees?",
+        "The streets had become too hot in July, and the council hoped that shade would bring people back to the shops.",
+    ),
 )
+"""Plain English of our own, in sentences such as books and newspapers hold them."""
 
 
 def anchors(count: int, seed: int, known: frozenset[str] | None = None) -> tuple[Anchor, ...]:
-    """So many different anchors, three closed for every open one, drawn by the seed.
+    """So many different anchors, closed and open ones in equal parts, drawn by the seed.
 
     Args:
         count: wanted; fewer come where there are not enough.
         seed: decides which.
-        known: closed questions that the base answers rightly: only these are taken, and no open ones, since the base's
-            own answers to open prompts are replayed beside them. None: all are taken for known.
+        known: closed questions that the base answers rightly: only these are taken. None: all are taken for known.
     """
     draw = random.Random(seed)
-    if known is not None:
-        sure = [one for one in CLOSED if one.question in known]
-        return tuple(draw.sample(sure, min(count, len(sure))))
-    closed = min(count - count // 4, len(CLOSED))
-    return (*draw.sample(CLOSED, closed), *draw.sample(OPEN, min(count - closed, len(OPEN))))
+    sure = [one for one in CLOSED if known is None or one.question in known]
+    closed = min(count - count // 2, len(sure))
+    return (*draw.sample(sure, closed), *draw.sample(OPEN, min(count - closed, len(OPEN))))
 
 
 def anchors_hash() -> str:
