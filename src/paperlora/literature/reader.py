@@ -19,7 +19,7 @@ from paperlora.errors import DocumentUnreadable
 from paperlora.records import Document
 from paperlora.settings import ReadingSettings
 
-READING_VERSION = "2"
+READING_VERSION = "3"
 """Raised whenever a change of the readers could give another text."""
 PARSER = "paperlora-reader"
 PARSER_VERSION = f"{READING_VERSION}+pymupdf-{version('pymupdf')}+lxml-{version('lxml')}"
