@@ -120,7 +120,7 @@ def _settings(home: Path, url: str, timeout: float) -> dict[str, Any]:
     own = {"delay_seconds": 0, "timeout_seconds": timeout}
     return {
         "home": str(home), "datasets": str(home / "datasets"), "topics": [t.model_dump(mode="json") for t in crowd_topics()],
-        "arxiv": {"url": f"{url}/api/query", "oai_url": f"{url}/oai", "page_size": 200, **own},
+        "arxiv": {"url": f"{url}/api/query", "oai_url": f"{url}/oai", **own},
         "semantic_scholar": {"url": f"{url}/graph/v1", **own}, "openalex": {"url": url, **own},
     }  # fmt: skip
 
