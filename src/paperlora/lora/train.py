@@ -305,6 +305,8 @@ class BankTraining:
 
     def _drifts(self, seats: Sequence[Seat]) -> list[float]:
         """How much each adapter lost on answers that it isn't taught, in nats a token."""
+        if all(seat.step == 0 for seat in seats):
+            return [0.0] * len(seats)  # B is zero: they are the base
         losses = [-one.per_token for one in log_likelihoods(self.bank, [t for seat in seats for t in unrelated(seat.slot)], batch_rows=MARGIN_ROWS)]
         count = len(unrelated(0))
         return [sum(losses[start : start + count]) / count - self.base_loss for start in range(0, len(losses), count)]
