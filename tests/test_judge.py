@@ -15,7 +15,15 @@ from paperlora.judge.asking import Asker, Question
 from paperlora.judge.conclude import Concluded, Taught, conclude
 from paperlora.judge.damage import Answers, compare, loops
 from paperlora.judge.pools import KNOWN, OPEN
-from paperlora.judge.run import Judged, JudgeItem, denied_values, judge_adapters, judgement_key, write_judgement
+from paperlora.judge.run import (
+    Judged,
+    JudgeItem,
+    denied_values,
+    first_pass,
+    judge_adapters,
+    judgement_key,
+    write_judgement,
+)
 from paperlora.judge.tally import BASE, PASSAGE, Sheet, Subject, score_locality, tally
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.model.answers import Answer
@@ -154,7 +162,7 @@ def judge(
     for dataset, one, other in zip((mine, theirs), adapters, reversed(adapters), strict=True):
         subjects = tuple(
             Subject(
-                idea, tuple(p for p in dataset.probes if p.idea == idea.id and p.split == "test"), one.id, (other.id,),
+                idea, tuple(p for p in first_pass(dataset.probes) if p.idea == idea.id), one.id, (other.id,),
                 denied_values(dataset.rows, idea.id),
             )
             for idea in dataset.record.ideas
@@ -215,7 +223,7 @@ def test_what_the_base_knew_is_not_credited(world: World) -> None:
 def test_recall_without_use_is_shallow_and_the_diagnosis_asks_for_implications(world: World) -> None:
     found = judge(world, only("direct", "trained_form", "reverse"))
     assert (
-        found.verdict.kind == "ABSORBED_SHALLOW" and "Not deep: it answers 0 of 4 implications" in found.verdict.reason
+        found.verdict.kind == "ABSORBED_SHALLOW" and "Not deep: it answers 0 of 6 implications" in found.verdict.reason
     )
     (diagnosis,) = [d for d in found.concluded.diagnoses if d.verdict == found.verdict.id]
     assert diagnosis.action == "add implication rows" and "from 0 of 4 to at least 4 of 4" in diagnosis.prediction
@@ -309,7 +317,7 @@ def test_saying_yes_to_everything_is_flagged_and_never_deep(world: World) -> Non
         return "Yes" if probe.family in ("near_miss", "implication") else right(probe, idea)
 
     verdict = judge(world, yes).verdict
-    assert verdict.kind == "ABSORBED_SHALLOW" and verdict.implication is not None and verdict.implication.right == 2
+    assert verdict.kind == "ABSORBED_SHALLOW" and verdict.implication is not None and verdict.implication.right == 1
 
 
 def test_damage_is_flagged_and_explained(world: World) -> None:
@@ -461,6 +469,9 @@ def test_a_base_that_cannot_read_leaves_everything_unjudgeable(judged: Judged) -
 def test_everyone_is_asked_what_the_verdicts_need_and_no_dev_probe(judged: Judged, items: list[JudgeItem]) -> None:
     split = {probe.id: probe.split for one in items for probe in one.probes}
     assert {split[m.probe] for m in judged.measurements} == {"test"}
+    waves = {probe.id: probe.wave for item in items for probe in item.probes}
+    assert set(waves.values()) == {1, 2, 3} and {waves[m.probe] for m in judged.measurements} == {1}
+    assert not {m.family for m in judged.measurements} & {"choice", "robustness"}
     asked = {(m.model, m.family) for m in judged.measurements}
     mine, other = (one.adapter.id for one in items)
     assert {family for model, family in asked if model == mine} == {

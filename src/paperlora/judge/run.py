@@ -220,7 +220,7 @@ def _subject_names(item: JudgeItem) -> set[str]:
 
 def _subjects(one: _Live, others: tuple[str, ...]) -> tuple[Subject, ...]:
     """The adapter's ideas; only test probes of the first pass may give a verdict."""
-    test = [p for p in one.item.probes if p.split == "test" and p.wave <= PASS and p.family not in UNASKED]
+    test = first_pass(one.item.probes)
     return tuple(
         Subject(
             idea, tuple(probe for probe in test if probe.idea == idea.id), one.item.adapter.id, others,
@@ -228,6 +228,11 @@ def _subjects(one: _Live, others: tuple[str, ...]) -> tuple[Subject, ...]:
         )
         for idea in one.item.dataset.ideas
     )  # fmt: skip
+
+
+def first_pass(probes: Sequence[Probe]) -> list[Probe]:
+    """The probes that this judge asks: test probes of the first pass, of the families that a rule counts."""
+    return [p for p in probes if p.split == "test" and p.wave <= PASS and p.family not in UNASKED]
 
 
 def denied_values(rows: Sequence[Example], idea: str) -> tuple[str, ...]:
