@@ -226,7 +226,7 @@ def test_recall_without_use_is_shallow_and_the_diagnosis_asks_for_implications(w
         found.verdict.kind == "ABSORBED_SHALLOW" and "Not deep: it answers 0 of 6 implications" in found.verdict.reason
     )
     (diagnosis,) = [d for d in found.concluded.diagnoses if d.verdict == found.verdict.id]
-    assert diagnosis.action == "add implication rows" and "from 0 of 4 to at least 4 of 4" in diagnosis.prediction
+    assert diagnosis.action == "add implication rows" and "from 0 of 6 to at least 5 of 6" in diagnosis.prediction
 
 
 def test_failing_reverse_is_flagged_one_way(world: World) -> None:
