@@ -340,6 +340,40 @@ def test_scan_with_recognised_text_is_read(reader: PdfReader, tmp_path: Path) ->
     assert body(reader.read(tmp_path / "scan.pdf")).startswith("The reader of this page")
 
 
+def scanned(path: Path) -> None:
+    """A page of text as a picture."""
+    document, copy = pymupdf.open(), pymupdf.open()
+    picture = text_page(document, WORDS * 2, size=12).get_pixmap(dpi=150)
+    page = copy.new_page()
+    page.insert_image(page.rect, pixmap=picture)
+    copy.save(path)
+
+
+def test_scan_is_rejected_without_a_language(reader: PdfReader, tmp_path: Path) -> None:
+    scanned(tmp_path / "scan.pdf")
+    with pytest.raises(DocumentUnreadable) as caught:
+        reader.read(tmp_path / "scan.pdf")
+    assert caught.value.reason == "scanned"
+
+
+@pytest.mark.slow
+def test_scan_is_read_where_there_is_a_language(tmp_path: Path) -> None:
+    try:
+        pymupdf.get_tessdata()
+    except RuntimeError:
+        pytest.skip("no data of Tesseract: apt install tesseract-ocr-eng")
+    scanned(tmp_path / "scan.pdf")
+    with PdfReader(ReadingSettings(ocr_language="eng"), workers=1) as reading:
+        assert "A second sentence follows the first one without any surprise, and a third one ends the paragraph as planned." in body(reading.read(tmp_path / "scan.pdf"))
+
+
+def test_language_without_data_says_so(tmp_path: Path) -> None:
+    scanned(tmp_path / "scan.pdf")
+    with PdfReader(ReadingSettings(ocr_language="xxx"), workers=1) as reading, pytest.raises(DocumentUnreadable) as caught:
+        reading.read(tmp_path / "scan.pdf")
+    assert caught.value.reason == "scanned"
+
+
 # ------------------------------------------------------------------ single words
 
 

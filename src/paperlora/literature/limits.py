@@ -11,6 +11,8 @@ class Limits(NamedTuple):
     pages: int
     seconds: float
     megabytes: int
+    ocr_language: str = ""
+    """With which scans are read; empty for not at all."""
 
 
 class UnreadableError(Exception):

@@ -12,6 +12,7 @@ END_MARK_WITHIN = 8192
 """Bytes before a file's end in which ``%%EOF`` must stand."""
 CHARACTERS_A_PAGE = 40
 """Fewer characters of body text a page on average: there is nothing to read."""
+OCR_DPI = 200
 LOOKED_AT = 8
 """Pages that tell whether a file without text is a scan."""
 PICTURE_SHARE = 0.6
@@ -37,19 +38,46 @@ def read(data: bytes, limits: Limits, name: str) -> dict[str, Any]:
     except Exception as error:  # PyMuPDF raises half a dozen unrelated types for a broken file
         raise UnreadableError("pdf_broken", str(error)) from error
     _check(document, data, limits)
+    layout = _layout(document, limits)
+    found = _sparse(layout)
+    if found and _is_scan(document):
+        if not limits.ocr_language:
+            raise UnreadableError("scanned", f"{found}, which are pictures")
+        layout = _layout(_recognised(document, limits.ocr_language), limits)
+        found = _sparse(layout)
+    if found:
+        raise UnreadableError("no_text", found)
+    return layout
+
+
+def _layout(document: Any, limits: Limits) -> dict[str, Any]:
     try:
-        layout = read_layout(document, limits.pages)
+        return read_layout(document, limits.pages)
     except (MemoryError, UnreadableError):
         raise
-    except Exception as error:
+    except Exception as error:  # as above
         raise UnreadableError(_reason(str(error)), f"{type(error).__name__}: {error}") from error
+
+
+def _sparse(layout: dict[str, Any]) -> str:
+    """In words how little text there is; empty where it is enough."""
     characters = sum(len(section["text"]) for section in layout["sections"])
-    if characters < CHARACTERS_A_PAGE * layout["pages"]:
-        found = f"{characters} characters of text on {layout['pages']} pages"
-        raise UnreadableError(
-            *(("scanned", f"{found}, which are pictures") if _is_scan(document) else ("no_text", found))
-        )
-    return layout
+    enough = characters >= CHARACTERS_A_PAGE * layout["pages"]
+    return "" if enough else f"{characters} characters of text on {layout['pages']} pages"
+
+
+def _recognised(document: Any, language: str) -> Any:
+    """The pages as pictures with their text, recognised, in invisible ink; MuPDF brings Tesseract along, not its data."""
+    pages = pymupdf.open()
+    for page in document:
+        picture = page.get_pixmap(dpi=OCR_DPI)  # in colour: in grey ones Tesseract finds nothing
+        try:
+            data = picture.pdfocr_tobytes(language=language)
+        except Exception as error:  # as above
+            raise UnreadableError("scanned", f"no character recognition in {language}: {error}") from error
+        with pymupdf.open("pdf", data) as one:
+            pages.insert_pdf(one)
+    return pages
 
 
 def _is_scan(document: Any) -> bool:

@@ -161,6 +161,7 @@ class PdfReader:
             "path": str(path.resolve()),
             "kind": kind,
             "fields": {"paper": paper, "parser": PARSER, "parser_version": PARSER_VERSION},
+            "ocr_language": limits.ocr_language,
             "pages": limits.max_pages,
             "seconds": limits.timeout_seconds,
             "megabytes": limits.memory_megabytes,

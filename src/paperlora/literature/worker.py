@@ -73,6 +73,8 @@ def _answer(request: Request, limits: Limits) -> dict[str, Any]:
         return _unreadable("file_broken", str(error))
     except RecursionError:
         return _unreadable("too_deep", "it is nested without end")
+    except Exception as error:  # a parser's mistake costs its file, with the mistake's name, and not the batch
+        return _unreadable("file_broken", f"{type(error).__name__}: {error}")
 
 
 def _unreadable(reason: str, detail: str) -> dict[str, str]:
@@ -188,7 +190,7 @@ def main() -> None:
     keeper = Keeper()
     for line in sys.stdin:
         asked = json.loads(line)
-        limits = Limits(asked["pages"], asked["seconds"], asked["megabytes"])
+        limits = Limits(asked["pages"], asked["seconds"], asked["megabytes"], asked["ocr_language"])
         answers.write(keeper.read(Request(asked["path"], asked["kind"], asked["fields"]), limits) + b"\n")
         answers.flush()
     keeper.retire()

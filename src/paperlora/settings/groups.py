@@ -68,6 +68,9 @@ class ReadingSettings(Group):
     """Longest a single PDF may take to read."""
     memory_megabytes: int = Field(default=1500, ge=256)
     """Most memory the reading process may take."""
+    ocr_language: str = ""
+    """Scans are read with Tesseract's data of this language (``eng``, ``deu``, ``eng+deu``), about four seconds a page:
+    raise the time limit too. Empty: they are rejected as ``scanned``."""
     batch: int = Field(default=25, ge=1, le=50)
     """Papers a task."""
     prefer: tuple[Literal["html", "latex", "pdf"], ...] = Field(default=("html", "latex", "pdf"), min_length=1)
