@@ -19,7 +19,7 @@ from paperlora.microdata.replay import Replays
 from paperlora.microdata.rows import MAX_ROWS
 from paperlora.microdata.selection import select
 from paperlora.microdata.shared_rows import Material, shared_rows
-from paperlora.records import Idea, Reject, Replay
+from paperlora.records import Idea, Interval, Rate, Reject, Replay, Verdict
 from paperlora.sandbox.paper import Fact
 from paperlora.settings import Settings
 from paperlora.store import Store, read_manifest
@@ -256,6 +256,18 @@ def test_the_card_balances_the_book_and_names_generators_and_licences(built: dic
     assert f"- Probes: {counts['proposed/probe']} proposed = {counts['probes']} kept" in text
     assert "| template/2 |" in text and "No base took part" in text and str(dataset.record.licence) in text
     assert "What a model learned" not in text
+
+
+def test_the_card_tells_verdicts_where_they_are_known(built: dict[str, LoadedDataset]) -> None:
+    dataset = next(iter(built.values()))
+    idea = dataset.record.ideas[0]
+    verdict = Verdict(
+        id="verdict:1", idea=idea.id, adapter="a", paper=idea.paper, topic="t", claim=idea.claim, kind="PARTIAL", reason="r",
+        base=Rate(right=0, asked=12, low=0.0, high=0.2), adapted=Rate(right=7, asked=12, low=0.3, high=0.8),
+        gain=Interval(value=0.58, low=0.3, high=0.8),
+    )  # fmt: skip
+    text = write_card(dataset.record, dataset.rows, dataset.probes, [verdict])
+    assert "## What a model learned from it" in text and "| PARTIAL | 7 of 12 | 0 of 12 |" in text
 
 
 def test_other_text_makes_another_revision_and_the_same_is_found(tmp_path: Path) -> None:
