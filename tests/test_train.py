@@ -370,7 +370,24 @@ def test_out_of_memory_halves_the_bank_and_goes_on(base, bank_of_four, tmp_path,
             range(1, read_json(Path(uri) / "adapter.json", Adapter).steps + 1))
 
 
-def test_out_of_memory_with_one_adapter_is_an_error(base, tmp_path, monkeypatch):
+def test_the_last_adapter_computes_layers_twice_before_memory_is_given_up(base, bank_of_four, tmp_path, monkeypatch):
+    whole, seen = BankTraining._backward, []
+
+    def tight(self):
+        seen.append((len(self.seats), self.bank.recompute))
+        if not self.bank.recompute:
+            raise torch.OutOfMemoryError("planted")
+        return whole(self)
+
+    monkeypatch.setattr(BankTraining, "_backward", tight)
+    uris = train_adapters(ITEMS[:2], RECIPE, base, Store.at(tmp_path / "s"), tmp_path / "w", bank_size=2)
+    assert seen[:3] == [(2, False), (1, False), (1, True)]
+    for uri, folder in zip(uris, bank_of_four, strict=False):
+        assert_same(weights(Path(uri)), weights(folder))
+    assert not base.model.training and not base.model.is_gradient_checkpointing
+
+
+def test_out_of_memory_after_all_that_is_an_error(base, tmp_path, monkeypatch):
     def full(self):
         raise torch.OutOfMemoryError("planted")
 

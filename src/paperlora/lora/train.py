@@ -177,7 +177,8 @@ class BankTraining:
         self.bank.clear(seat.slot)
 
     def _make_room(self) -> None:
-        """Half of the adapters stand up and wait until the others ended."""
+        """Half of the adapters stand up and wait until the others ended; the last one computes layers twice instead."""
+        self.bank.recompute = len(self.seats) == 1
         self.limit = max(len(self.seats) // 2, 1)
         for seat in self.seats[self.limit :]:
             seat.save()
@@ -193,7 +194,7 @@ class BankTraining:
         try:
             passes = self._backward()
         except torch.OutOfMemoryError:
-            if len(self.seats) == 1:
+            if len(self.seats) == 1 and self.bank.recompute:
                 raise
             self._make_room()
             return
@@ -248,10 +249,11 @@ class BankTraining:
             sizes.append(len(laid.tokens))
             tokens.append(sum(len(row.ids) for row in rows))
         packed = pack(blocks, self.base.device)
-        hidden = self.bank.hidden(packed)[[packed.starts[block] + offset for block, offset in places]]
-        losses = self.bank.token_losses(hidden, torch.tensor(targets, device=self.base.device))
-        means = torch.stack([part.mean() for part in losses.split(sizes)])
-        means.sum().backward()
+        with self.bank.step(packed):
+            hidden = self.bank.hidden(packed)[[packed.starts[block] + offset for block, offset in places]]
+            losses = self.bank.token_losses(hidden, torch.tensor(targets, device=self.base.device))
+            means = torch.stack([part.mean() for part in losses.split(sizes)])
+            means.sum().backward()
         found = zip(seats, means.tolist(), tokens, sizes, strict=True)
         return [_Pass(seat, loss, math.nan, count, learnt) for seat, loss, count, learnt in found]
 
