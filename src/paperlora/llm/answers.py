@@ -33,7 +33,7 @@ def parse(content: str, schema: type[T]) -> T:
         LlmAnswerInvalid: with reason llm_empty, llm_refusal, llm_no_json or llm_wrong_schema.
     """
     try:
-        return schema.model_validate(_json_of(content))
+        return schema.model_validate(_storable(_json_of(content)))
     except ValidationError as error:
         raise LlmAnswerInvalid(
             f"The JSON does not fit the schema: {_explain(error)}.", reason="llm_wrong_schema"
@@ -79,6 +79,15 @@ def _json_of(content: str) -> Any:
     if _REFUSAL.match(answer):
         raise LlmAnswerInvalid("The model refused.", reason="llm_refusal")
     raise LlmAnswerInvalid("The answer holds no complete JSON object.", reason="llm_no_json")
+
+
+def _storable(value: Any) -> Any:
+    """The same with question marks for halves of surrogate pairs: JSON allows them, no file does."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _decoded(text: str, start: int | None = None) -> Any:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import random
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -56,13 +57,22 @@ class Reply(NamedTuple, Generic[T]):
     """The first answer did not fit and was sent back."""
 
 
+class _FormRejected(Exception):
+    """The endpoint did not understand a request of this form."""
+
+    def __init__(self, said: str, form: Abilities) -> None:
+        super().__init__(said)
+        self.form = form
+
+
 class Asker:
     """Asks one endpoint on one account. Its coroutines run on the shared loop."""
 
     def __init__(self, settings: LlmSettings, endpoint: Endpoint, budget: Budget, patience: Patience) -> None:
         self._settings, self._endpoint, self._budget, self._patience = settings, endpoint, budget, patience
         self._extra: dict[str, Any] = json.loads(settings.extra_body) if settings.extra_body else {}
-        self._settled = asyncio.Event()
+        self._open = 0  # requests that money is being or was set aside for
+        self._short: deque[asyncio.Future[None]] = deque()  # requests that the budget has nothing for at the moment
 
     async def answer(self, question: Question, caller: Caller) -> Reply[Any]:
         """The checked answer: asked once more with room for twice as much where it was cut off, sent back once where it
@@ -97,16 +107,14 @@ class Asker:
     ) -> Completion:
         """The endpoint's answer, by the highest step of the ladder that it takes."""
         mine, served = self._endpoint.abilities, self._endpoint.gate.served
-        for _ in range(STEPS):
-            mine = mine.lowest(self._endpoint.abilities)
+        for step in range(STEPS):
             try:
-                completion = await self._patiently(messages, question, limit, mine, caller)
-            except NotUnderstoodError as error:
-                mine = self._lower(mine, str(error), served)
-                continue
-            if self._endpoint.learn(mine):
-                await the_loop().on_disk(self._endpoint.write_down)
-            return completion
+                return await self._patiently(messages, question, limit, mine, caller, again=step > 0)
+            except _FormRejected as rejected:
+                # Others may have learnt more while this request was under way: then theirs is the next form.
+                mine = rejected.form.lowest(self._endpoint.abilities)
+                if mine == rejected.form:
+                    mine = self._lower(mine, str(rejected), served)
         raise LlmRefused("The LLM endpoint understands no form of the request.")
 
     def _lower(self, mine: Abilities, said: str, served: int) -> Abilities:
@@ -120,18 +128,32 @@ class Asker:
             ) from None
 
     async def _patiently(
-        self, messages: Sequence[Message], question: Question, limit: int, abilities: Abilities, caller: Caller
+        self,
+        messages: Sequence[Message],
+        question: Question,
+        limit: int,
+        abilities: Abilities,
+        caller: Caller,
+        *,
+        again: bool,
     ) -> Completion:
         """Ask until it is answered, or the patience is used up."""
-        gate, failures, again = self._endpoint.gate, 0, False
+        gate, failures = self._endpoint.gate, 0
         began = before = gate.served
-        options = abilities.options(question.schema, limit, self._settings.temperature, self._extra)
-        messages = abilities.messages(messages, question.schema)
         while True:
+            caller.flying.discard(asyncio.current_task())
             slot = await gate.enter(caller, again=again)
+            form = abilities.lowest(self._endpoint.abilities)
+            options = form.options(question.schema, limit, self._settings.temperature, self._extra)
             try:
-                return await self._paid(messages, options, slot, question.tag, caller)
+                said = await self._paid(form.messages(messages, question.schema), options, slot, question.tag, caller)
+                if self._endpoint.learn(form):
+                    await the_loop().on_disk(self._endpoint.write_down)
+                return said
+            except NotUnderstoodError as error:
+                raise _FormRejected(str(error), form) from None
             except LlmUnavailable as error:
+                caller.flying.discard(asyncio.current_task())
                 asked = error.retry_after if isinstance(error, Busy) else 0.0
                 failures = 1 if isinstance(error, Busy) and gate.served > before else failures + 1
                 before, again = gate.served, True
@@ -172,27 +194,48 @@ class Asker:
         except LlmUnavailable:
             leave = gate.failed
             raise
+        except (LlmRefused, BudgetExhausted):
+            caller.stopped = True
+            raise
         finally:
-            caller.flying.discard(task)
             leave(slot)
             if hold is not None:
                 await asyncio.shield(self._settle(hold, used, paper))
 
     async def _reserve(self, most: Usage) -> Hold:
+        """Set aside what a request may cost. What is set aside for those under way is mostly more than they will cost, so
+        the budget is spent only when none of them is left."""
         seconds = 2 * self._settings.timeout_seconds
         while True:
-            self._settled.clear()
-            waited = self._budget.under_way
+            self._open += 1
             try:
-                if not self._budget.bounded:
-                    return self._budget.reserve(most, seconds)
-                return await the_loop().on_disk(self._budget.reserve, most, seconds)
+                hold = await self._held(most, seconds)
             except BudgetExhausted:
-                # What is set aside for requests under way is mostly more than they will cost: wait and see.
-                if not waited:
+                self._open -= 1
+                if self._open == 0:
+                    self._wake(all_of_them=True)
                     raise
-            if self._budget.under_way:
-                await self._settled.wait()
+                waiter = asyncio.get_running_loop().create_future()
+                self._short.append(waiter)
+                await waiter
+            except asyncio.CancelledError:
+                self._close()
+                raise
+            else:
+                self._wake()  # there may be enough for another one
+                return hold
+
+    async def _held(self, most: Usage, seconds: float) -> Hold:
+        if not self._budget.bounded:
+            return self._budget.reserve(most, seconds)
+        holding = asyncio.ensure_future(the_loop().on_disk(self._budget.reserve, most, seconds))
+        try:
+            return await asyncio.shield(holding)
+        except asyncio.CancelledError:
+            await asyncio.wait([holding])
+            if not holding.exception():
+                self._budget.settle(holding.result(), None)
+            raise
 
     async def _settle(self, hold: Hold, used: Usage | None, paper: str) -> None:
         try:
@@ -201,7 +244,19 @@ class Asker:
             else:
                 self._budget.settle(hold, used, paper)
         finally:
-            self._settled.set()
+            self._close()
+
+    def _close(self) -> None:
+        self._open -= 1
+        self._wake()
+
+    def _wake(self, *, all_of_them: bool = False) -> None:
+        while self._short:
+            waiter = self._short.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                if not all_of_them:
+                    return
 
 
 def first_messages(question: Question) -> list[Message]:

@@ -160,7 +160,7 @@ class _Room:
 
     async def _begin(self, questions: Sequence[Question], mark: str) -> Batch:
         lines = "\n".join(self._line(question) for question in questions)
-        file = await self._api.files.create(file=(f"{mark}.jsonl", lines.encode()), purpose="batch")
+        file = _no_page(await self._api.files.create(file=(f"{mark}.jsonl", lines.encode()), purpose="batch"))
         return await self._api.batches.create(
             input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={_MARK: mark}
         )
@@ -191,15 +191,15 @@ class _Room:
                 if remote is None:  # the process died before it was made
                     self._close(batch)
                     continue
-                batch = batch._replace(remote=remote)
+                batch = batch._replace(remote=remote.id)
                 book.write_batch(self._endpoint.key, batch)
             found.append(batch)
         return found
 
-    async def _by_mark(self, mark: str) -> str | None:
+    async def _by_mark(self, mark: str) -> Batch | None:
         async for batch in self._api.batches.list(limit=100):
             if (batch.metadata or {}).get(_MARK) == mark:
-                return batch.id
+                return batch
         return None
 
     def _fetched(
@@ -227,14 +227,13 @@ class _Room:
         if not batch.output_file_id:
             return
         file = batch.output_file_id
-        text = self._call(lambda: self._content(file))
-        for line in text.splitlines():
+        content = self._call(lambda: self._content(file))
+        for line in content.decode("utf-8", "replace").splitlines():
             if line.strip():
                 yield json.loads(line)
 
-    async def _content(self, file: str) -> str:
-        content = await self._api.files.content(file)
-        return content.content.decode("utf-8", "replace")
+    async def _content(self, file: str) -> bytes:
+        return (await self._api.files.content(file)).content
 
     def _reply(self, line: dict[str, Any], question: Question | None) -> Reply[Any] | None:
         """The reply in a line of the output; what it cost is booked whether it fits or not."""
@@ -289,4 +288,10 @@ class _Room:
 
 
 async def _awaited(begin: Callable[[], Awaitable[T]]) -> T:
-    return await begin()
+    return _no_page(await begin())
+
+
+def _no_page(answer: T) -> T:
+    if isinstance(answer, str):  # what the SDK makes of a web page
+        raise ValueError("a web page")
+    return answer

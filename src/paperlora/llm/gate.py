@@ -37,8 +37,8 @@ class Caller:
 
     def __init__(self) -> None:
         self.stopped = False
-        self.flying: set[asyncio.Task[Any]] = set()
-        """Tasks with a place at the endpoint: what they ask is paid for already."""
+        self.flying: set[asyncio.Task[Any] | None] = set()
+        """Tasks that sent a request and did not begin to wait for another: what they asked is paid for."""
 
 
 class Slot(NamedTuple):
@@ -215,7 +215,7 @@ class Gate:
             caller, line = self._waiting.popitem(last=False)
             while line and line[0].done():
                 line.popleft()
-            if not line:
+            if not line or caller.stopped:
                 continue
             ticket = line.popleft()
             if line:
