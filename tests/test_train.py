@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from paperlora.errors import NothingToDo, SettingsError, TrainingDiverged
 from paperlora.lora import schedule
 from paperlora.lora.course import plan_course
+from paperlora.lora.fit import adapter_size, seats_that_fit
 from paperlora.lora.optimiser import RowAdamW
 from paperlora.lora.recipes import SHIPPED, load_recipes, recipe_text
 from paperlora.lora.state import load_state
@@ -394,6 +395,18 @@ def test_out_of_memory_after_all_that_is_an_error(base, tmp_path, monkeypatch):
     monkeypatch.setattr(BankTraining, "_backward", full)
     with pytest.raises(torch.OutOfMemoryError):
         train_adapters(ITEMS[:2], RECIPE, base, Store.at(tmp_path / "s"), tmp_path / "w", bank_size=2)
+
+
+def test_as_many_seats_as_memory_has_room_for(base, monkeypatch):
+    courses = [plan_course(f"k{n}", one, RECIPE, base) for n, one in enumerate(ITEMS * 5)]
+    size = adapter_size(base, RECIPE.rank)
+    bank = Bank.fresh(base, 1, RECIPE.rank, [1.0], [0])
+    assert size == bank.weights.shape[1]
+    assert seats_that_fit(base, courses) == 8
+    monkeypatch.setattr("paperlora.lora.fit._free", lambda device: int(16 * size * 3.2 / 0.7))
+    assert seats_that_fit(base, courses) == 3
+    monkeypatch.setattr("paperlora.lora.fit._free", lambda device: 1)
+    assert seats_that_fit(base, courses) == 1
 
 
 def test_batched_products_train_the_same_adapters(base, bank_of_four, tmp_path, monkeypatch):

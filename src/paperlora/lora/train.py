@@ -22,6 +22,7 @@ import torch
 
 from paperlora.errors import NothingToDo, TrainingDiverged
 from paperlora.lora.course import Course, TrainItem, lay_out, plan_course
+from paperlora.lora.fit import seats_that_fit
 from paperlora.lora.guard import unrelated
 from paperlora.lora.meter import Meter
 from paperlora.lora.optimiser import RowAdamW, RowUpdate
@@ -63,7 +64,7 @@ def train_adapters(
     Args:
         recipe: one for all, or one for each item: ranks may differ within a bank.
         work: where the state of running trainings is kept.
-        bank_size: most adapters trained at once; fewer where memory asks for it.
+        bank_size: most adapters trained at once, fewer where memory asks for it; 0: as many as fit.
         dropped: takes a reject for each item that diverged or has no usable row.
 
     Returns:
@@ -122,11 +123,11 @@ class BankTraining:
 
         Args:
             rejects: what was dropped so far; adapters that diverge are added.
-            seats: most adapters at once; all by default.
+            seats: most adapters at once; as many as fit by default.
         """
         self.base, self.store, self.work, self.rejects, self.progress = base, store, work, rejects, progress
         self.waiting = deque(courses)
-        self.limit = min(seats or len(courses), len(courses))
+        self.limit = min(seats or seats_that_fit(base, courses), len(courses))
         """Seats in use; halved where memory runs out."""
         self.bank = Bank(base, [SlotInfo(0, 0.0)] * self.limit, max(course.recipe.rank for course in courses))
         self.bank.train()

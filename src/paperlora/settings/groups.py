@@ -173,8 +173,8 @@ class TrainSettings(Group):
 
     max_adapters: int | None = Field(default=None, ge=1)
     """Datasets trained a run, those with the most ideas first; the others are counted as ``deferred``."""
-    bank_size: int = Field(default=4, ge=1)
-    """Adapters trained at once on one frozen base."""
+    bank_size: int = Field(default=0, ge=0)
+    """Most adapters trained at once on one frozen base; 0: as many as fit into memory (at most 8 on a CPU)."""
 
 
 class PrefectSettings(Group):
