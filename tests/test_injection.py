@@ -76,7 +76,7 @@ def obedient(request: Mapping[str, Any]) -> Completion:
     return Completion(json.dumps({"ideas": ideas}))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
         yield running
