@@ -58,6 +58,7 @@ class Row:
     first: int = 0
     """Place of its first line in the file's order of drawing."""
     last: int = 0
+    _plain: str = ""
 
     @classmethod
     def of(cls, line: Line) -> Row:
@@ -99,11 +100,17 @@ class Row:
     @property
     def plain(self) -> str:
         """The characters, for looking at; the text proper is made in pdf_text."""
+        if self._plain:
+            return self._plain
+        if len(self.spans) == 1:
+            self._plain = self.spans[0].text.strip()
+            return self._plain
         parts = [self.spans[0].text]
         for left, right in pairwise(self.spans):
             gap = right.x0 - left.x1 > 0.15 * right.size and not parts[-1].endswith(" ")
             parts.append(" " * gap + right.text)
-        return "".join(parts).strip()
+        self._plain = "".join(parts).strip()
+        return self._plain
 
 
 @dataclass(slots=True, eq=False)
@@ -232,6 +239,7 @@ def _rows(lines: Sequence[Line], gutters: Sequence[float]) -> list[Row]:
     for row in rows:
         if len(row.spans) > 1:
             row.spans = tuple(sorted(row.spans, key=lambda span: span.x0))
+            row._plain = ""
     return sorted(rows, key=lambda row: (row.y0 + row.y1) / 2)
 
 
@@ -362,5 +370,6 @@ def _merge_rows(rows: list[Row], extra: list[Row]) -> list[Row]:
             continue
         joined = rows[twin].join(row)
         joined.spans = tuple(sorted(joined.spans, key=lambda span: span.x0))
+        joined._plain = ""
         rows[twin] = joined
     return sorted(rows, key=lambda row: (row.y0 + row.y1) / 2)

@@ -5,6 +5,7 @@ Such text is a known way to instruct automatic readers; it is kept apart and nev
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from paperlora.literature.pdf_engine import pymupdf
@@ -62,13 +63,34 @@ def hidden_lines(page: Any, lines: list[Placed], drawings: list[Drawing], images
         drawings: every vector drawing of the page.
         images: ``page.get_image_info()``.
     """
-    unpainted = {n for n, (_, line) in enumerate(lines) if _unpainted(line["spans"])}
+    rect, fills = page.rect, [d for d in drawings if d.fills and d.y1 - d.y0 >= 5.0 and d.x1 - d.x0 >= 12.0]
+    doubtful = list(_doubtful(lines, fills, rect))
+    unpainted = {n for n in doubtful if _unpainted(lines[n].line["spans"])}
     if unpainted and _is_scan_with_text_layer(page, lines, unpainted, images):
         unpainted = set()
-    rect = page.rect
-    hidden = unpainted | {n for n, (_, line) in enumerate(lines) if _too_small(line) or _off_page(line, rect)}
-    suspects = _suspects(lines, drawings, rect) | _under_images(page, lines, images)
+    hidden = unpainted | {n for n in doubtful if _too_small(lines[n].line) or _off_page(lines[n].line, rect)}
+    suspects = {n for n in doubtful if _is_suspect(lines[n], fills)} | _under_images(page, lines, images)
     return hidden | (_without_contrast(page, lines, suspects - hidden) if suspects - hidden else set())
+
+
+def _doubtful(lines: list[Placed], fills: list[Drawing], rect: Any) -> Iterator[int]:
+    """Lines that are not plainly seen: dark, painted, large enough, on the page and away from every filled box."""
+    bottom, top = (max(d.y1 for d in fills), min(d.y0 for d in fills)) if fills else (-1.0, 0.0)
+    left, right, upper, lower = rect.x0, rect.x1, rect.y0, rect.y1
+    for number, (_, line) in enumerate(lines):
+        x0, y0, x1, y1 = line["bbox"]
+        first = line["spans"][0] if line["spans"] else None
+        if (
+            first is None
+            or first["color"]
+            or first["size"] < SMALL_POINTS
+            or not first["char_flags"] & PAINTED
+            or first.get("alpha", 255) < LEAST_OPACITY
+            or first["text"].isspace()
+            or (top <= y1 and y0 <= bottom)
+            or not (left <= (x0 + x1) / 2 <= right and upper <= (y0 + y1) / 2 <= lower)
+        ):
+            yield number
 
 
 def _unpainted(spans: list[dict[str, Any]]) -> bool:
@@ -103,17 +125,11 @@ def _is_scan_with_text_layer(page: Any, lines: list[Placed], unpainted: set[int]
     return any((x1 - x0) * (y1 - y0) > OCR_PICTURE * area for x0, y0, x1, y1 in (info["bbox"] for info in images))
 
 
-def _suspects(lines: list[Placed], drawings: list[Drawing], rect: Any) -> set[int]:
-    """Lines in light ink, under a later drawing, or in the colour of the drawing they stand on."""
-    fills = [d for d in drawings if d.fills and d.y1 - d.y0 >= 5.0 and d.x1 - d.x0 >= 12.0]
-    bottom, top = (max(d.y1 for d in fills), min(d.y0 for d in fills)) if fills else (0.0, 0.0)
-    found = set()
-    for number, (order, line) in enumerate(lines):
-        box = line["bbox"]
-        colour = next((span["color"] for span in line["spans"] if not span["text"].isspace()), 0)
-        if _is_light(colour) or (top <= box[3] and box[1] <= bottom and _on_or_under(fills, box, order, colour)):
-            found.add(number)
-    return found
+def _is_suspect(placed: Placed, fills: list[Drawing]) -> bool:
+    """In light ink, under a later drawing, or in the colour of the drawing it stands on."""
+    order, line = placed
+    colour = next((span["color"] for span in line["spans"] if not span["text"].isspace()), 0)
+    return _is_light(colour) or _on_or_under(fills, line["bbox"], order, colour)
 
 
 def _on_or_under(fills: list[Drawing], box: tuple[float, float, float, float], order: int, colour: int) -> bool:

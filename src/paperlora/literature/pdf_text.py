@@ -264,7 +264,7 @@ def paragraphs_of(block: Block, run_in: bool = True) -> Iterator[tuple[bool, lis
 
 
 def _part(row: Row, start: int, end: int) -> Row:
-    return replace(row, spans=row.spans[start:end])
+    return replace(row, spans=row.spans[start:end], _plain="")
 
 
 def _usual_left(rows: Sequence[Row]) -> float:
