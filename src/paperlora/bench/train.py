@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from paperlora.model.base import Base
 
 TRL = "trl==1.16.0"
+PEERS: tuple[str, ...] = ("peft", "trl")
 WORDS = [
     "the",
     "of",
@@ -80,8 +81,8 @@ def bench_train(
         repeats: each side so often in turn; the fastest counts.
     """
     with tempfile.TemporaryDirectory() as folder:
-        job, base_folder = _job(load, Path(folder))
-        sides = ["limit", "bank", *(["peft", "trl"] if peers else [])]
+        job, base_folder = job_of(load, Path(folder))
+        sides = ["limit", "bank", *(PEERS if peers else ())]
         runs = [(side, job) for _ in range(repeats) for side in sides] + [
             ("bank", _part(job, number)) for number in grow
         ]
@@ -106,7 +107,7 @@ def bench_train(
     )
 
 
-def _job(load: Load, folder: Path) -> tuple[dict[str, Any], str]:
+def job_of(load: Load, folder: Path) -> tuple[dict[str, Any], str]:
     """Everything that all sides share, ready to be written as JSON; and the base's name."""
     from paperlora.lora import schedule
     from paperlora.model.bank import Bank
@@ -266,3 +267,19 @@ def _notes(
     if "trl" not in best:
         notes.append("The peers were left out.")
     return tuple(notes)
+
+
+def growth_svg(result: Result) -> str:
+    """The curve of :func:`bench_train`'s ``grow`` as a picture, with the peers as levels.
+
+    Raises:
+        PaperLoraError: no curve was measured.
+    """
+    from paperlora.bench.plot import Level, growth_plot
+
+    speeds = {row.what: float(row.figures["tokens/s"]) for row in result.rows}
+    points = [(int(name.removeprefix("bank of ")), speed) for name, speed in speeds.items() if name.startswith("bank of ")]
+    if not points:
+        raise PaperLoraError("There is no curve to draw.", "Give the sizes of the bank: --grow 1,2,4,8.")
+    levels = [Level(name, speed) for name, speed in speeds.items() if not name.startswith("bank of ") and name != _NAMES["bank"]]
+    return growth_plot(points, levels)

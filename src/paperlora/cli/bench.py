@@ -31,15 +31,16 @@ def train(
     apart: Annotated[bool, typer.Option("--apart", help="Rows that share not even the template's system prompt.")] = False,
     repeats: Annotated[int, typer.Option(min=1, help="Each side so often in turn; the fastest counts.")] = 1,
     grow: Annotated[str, typer.Option(help="Sizes of the bank for its own curve, such as 1,2,4,8.")] = "",
+    plot: Annotated[Path | None, typer.Option(help="Write the curve of --grow as SVG.")] = None,
     peers: Peers = True, as_json: AsJson = False,
 ) -> None:
     """Adapters an hour: the bank beside TRL's SFTTrainer and a plain peft loop, losses side by side.
 
-    Example: `paperlora bench train --adapters 8 --grow 1,2,4,8`
+    Example: `paperlora bench train --adapters 8 --grow 1,2,4,8 --plot growth.svg`
     """
     from paperlora.bench.result import as_json as plain
     from paperlora.bench.result import print_result
-    from paperlora.bench.train import Load, bench_train
+    from paperlora.bench.train import Load, bench_train, growth_svg
     from paperlora.model.tiny import random_qwen3
 
     settings = settings_of(config)
@@ -49,6 +50,8 @@ def train(
     sizes = [int(size) for size in grow.split(",") if size]
     with console.status("bench") as status:
         result = bench_train(load, peers=peers, grow=sizes, repeats=repeats, progress=lambda label, done, total: status.update(f"{label} ({done} of {total})"))
+    if plot is not None:
+        plot.write_text(growth_svg(result), encoding="utf-8")
     print_json(plain(result)) if as_json else print_result(result, console)
 
 
