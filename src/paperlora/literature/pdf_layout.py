@@ -13,7 +13,7 @@ from paperlora.literature.pdf_order import in_reading_order
 from paperlora.literature.pdf_roles import assign_roles
 from paperlora.literature.pdf_style import find_style
 from paperlora.literature.pdf_tables import tables_as_rows
-from paperlora.literature.pdf_text import Piece, assemble, continues, count_words, paragraphs_of, spell_rows
+from paperlora.literature.pdf_text import Piece, assemble, continues, count_words, paragraphs_of, row_text, spell_rows
 from paperlora.literature.pdf_title import find_title
 
 _ET_AL = re.compile(r"[\w.,’' -]{2,40} et al\.?")
@@ -124,9 +124,7 @@ def _one_heading(first: Block, second: Block, section: _Open) -> bool:
 
 
 def _heading(block: Block, words: Mapping[str, int]) -> str:
-    return " ".join(
-        spell_rows([text for _, rows in paragraphs_of(block, run_in=False) for text in rows], words).split()
-    )
+    return " ".join(spell_rows([row_text(row) for row in block.rows], words).split())
 
 
 def _add(pieces: list[Piece], block: Block, words: Mapping[str, int], after_formula: bool) -> None:
@@ -165,7 +163,7 @@ def _left_out(
             yield {
                 "kind": block.role,
                 "page": block.page,
-                "text": spell_rows([t for _, r in paragraphs_of(block, run_in=False) for t in r], words),
+                "text": spell_rows([row_text(row) for row in block.rows], words),
             }
 
 

@@ -17,8 +17,9 @@ from paperlora.literature.pdf_hidden import Drawing, Placed, hidden_lines
 BOLD = 16
 ITALIC = 2
 SUPERSCRIPT = 1
+IMAGE = 1
 VECTOR = 3
-"""Type of a block that is a drawing."""
+"""Types of blocks: a picture, a drawing."""
 NOTES = (0, 2)
 """Types of annotations that carry text of their own: text, free text."""
 RULE_HEIGHT = 3.0
@@ -31,7 +32,6 @@ _MATH_NAME = re.compile(
     re.I,
 )
 _MONO_NAME = re.compile(r"mono|courier|typewriter|consol|cmtt|sftt|menlo|code|inconsolata|nimbusmon", re.I)
-_INLINE_IMAGE = re.compile(rb"\sBI\s")
 
 
 class Span(NamedTuple):
@@ -112,9 +112,12 @@ def _read_page(document: Any, index: int) -> Page:
     page, notes = _without_annotations(document, index)
     width, height = page.rect.width, page.rect.height
     # Without the wide clip MuPDF drops what stands off the page, and nobody would learn of it.
-    text_page = page.get_textpage(clip=pymupdf.INFINITE_RECT(), flags=pymupdf.TEXT_COLLECT_VECTORS)
-    blocks = text_page.extractDICT()["blocks"]
-    images = page.get_image_info() if page.get_images() or _INLINE_IMAGE.search(page.read_contents()) else []
+    # Images in the file are asked for their places, since extraction would unpack them; those in the page's own stream
+    # are small.
+    pictured = bool(page.get_images())
+    flags = pymupdf.TEXT_COLLECT_VECTORS | (0 if pictured else pymupdf.TEXT_PRESERVE_IMAGES)
+    blocks = page.get_textpage(clip=pymupdf.INFINITE_RECT(), flags=flags).extractDICT()["blocks"]
+    images = page.get_image_info() if pictured else [block for block in blocks if block["type"] == IMAGE]
     raw = [Placed(order, line) for order, block in enumerate(blocks) for line in block.get("lines", ())]
     hidden = hidden_lines(
         page, raw, [Drawing.of(n, block) for n, block in enumerate(blocks) if block["type"] == VECTOR], images
