@@ -230,10 +230,14 @@ def _rows(lines: Sequence[Line], gutters: Sequence[float]) -> list[Row]:
     open_rows: list[Row] = []
     done: list[Row] = []
     for line in sorted(lines, key=lambda line: (line.y0 + line.y1) / 2):
-        row, middle = Row.of(line), (line.y0 + line.y1) / 2
-        done += [other for other in open_rows if other.y1 < middle - 2]
-        open_rows = [other for other in open_rows if other.y1 >= middle - 2]
-        row = _join_all(row, open_rows, gutters)
+        limit = (line.y0 + line.y1) / 2 - 2
+        still: list[Row] = []
+        for other in open_rows:
+            (still if other.y1 >= limit else done).append(other)
+        row = Row.of(line)
+        open_rows = still
+        if still:
+            row = _join_all(row, still, gutters)
         open_rows.append(row)
     rows = done + open_rows
     for row in rows:

@@ -61,8 +61,9 @@ def _repeated(pages: Sequence[Page]) -> set[Key]:
     """Zone and text of what stands at one height on several pages."""
     heights: dict[Key, list[tuple[int, float]]] = defaultdict(list)
     for page in pages:
+        top, bottom = ZONE * page.height, (1 - ZONE) * page.height
         for line in page.lines:
-            zone = _zone(page, line)
+            zone = _zone(page, line) if line.y0 <= top or line.y1 >= bottom else None
             if zone:
                 heights[_key(zone, line)].append((page.number, line.baseline))
     needed = 2 if len(pages) < 8 else 3
@@ -102,7 +103,11 @@ def _head_positions(pages: Sequence[Page]) -> set[int]:
 def _part(page: Page, repeated: set[Key], positions: set[int]) -> Furniture:
     heads: list[Line] = []
     others: list[Line] = []
+    top, bottom = ZONE * page.height, (1 - ZONE) * page.height
     for line in page.lines:
+        if line.y0 > top and line.y1 < bottom:
+            others.append(line)
+            continue
         zone = _zone(page, line)
         by_text = zone is not None and _key(zone, line) in repeated and _alone(page, line, zone, repeated)
         by_place = zone == "top" and page.number > 1 and _slot(line) & positions
