@@ -67,6 +67,12 @@ def test_source_without_versions_speaks_of_the_newest() -> None:
     assert papers["arxiv:9901.00001v1"].sources == ("arxiv",)
 
 
+def test_two_arxiv_papers_are_never_one_whatever_others_say() -> None:
+    doubted = [arxiv(1, external_ids={"doi": "10.1/x"}), arxiv(2, external_ids={"doi": "10.1/X"})]
+    for order in (doubted, doubted[::-1]):
+        assert {paper.id for paper in merge(order)} == {"arxiv:9901.00001", "arxiv:9901.00002"}
+
+
 def test_merging_again_changes_nothing() -> None:
     found = [arxiv(), scholar(external_ids={"arxiv": "9901.00001", "s2": S2 + "1"}), scholar("2"), arxiv(2, 2)]
     once = merge(found)

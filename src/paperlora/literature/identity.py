@@ -60,8 +60,12 @@ def _folded(name: str) -> str:
 
 
 def _groups(named: Sequence[Sequence[str]]) -> Iterator[int]:
-    """For each record the number of the first one that is the same paper."""
+    """For each record the number of the first one that is the same paper.
+
+    Two arXiv papers are never one: where a third record or a shared DOI says so, a source is wrong.
+    """
     parent = list(range(len(named)))
+    arxiv = {number: next((name for name in ids if name.startswith("arxiv:")), "") for number, ids in enumerate(named)}
 
     def root(number: int) -> int:
         while parent[number] != number:
@@ -73,7 +77,10 @@ def _groups(named: Sequence[Sequence[str]]) -> Iterator[int]:
     for number, ids in enumerate(named):
         for name in ids:
             one, other = sorted((root(number), root(home.setdefault(name, number))))
+            if one == other or (arxiv[one] and arxiv[other] and arxiv[one] != arxiv[other]):
+                continue
             parent[other] = one
+            arxiv[one] = arxiv[one] or arxiv[other]
     return (root(number) for number in range(len(named)))
 
 
