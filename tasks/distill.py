@@ -77,7 +77,7 @@ def list_documents(documents: list[str] | None, config: str | None) -> list[str]
 
 @task(name="ideas", **RETRY)
 def read_ideas(documents: Sequence[str], config: str | None) -> IdeaFolders:
-    """Read the ideas out of the documents, in batches; what was read before under the same prompt and settings is reused.
+    """Read the ideas out of the documents; what was read before under the same prompt and settings is reused.
 
     Then the papers are held against each other and against what the catalog knows: repetitions become sources, and
     contradictions are marked on both sides.

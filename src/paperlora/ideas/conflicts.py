@@ -49,8 +49,8 @@ def settle(ideas: Sequence[Idea], alike: Alike | None = None) -> Settled:
 
     Two ideas are one where the same is asked of the same subject and the answers are equal, units normalised. They
     contradict each other where the answers are of one type and differ, and the papers differ too; both are kept, each
-    with the other's id in ``contested_by``. Likeness of claims proposes further pairs; such a pair is one idea only where
-    subject and answer agree as well.
+    with the other's id in ``contested_by``. Likeness of claims proposes further pairs; such a pair is one idea only
+    where subject and answer agree as well.
 
     Args:
         ideas: those that stand for their repetitions first.
@@ -106,7 +106,7 @@ def _duplicate(idea: Idea, first: Idea) -> Reject:
 
 
 def _leaders(ideas: Sequence[Idea], alike: Alike | None) -> list[int]:
-    """For each idea the index of the first one that is the same, a paper's before a guide's; its own where there is none."""
+    """For each idea the index of the first one that is the same, a paper's before a guide's; else its own."""
     leader = list(range(len(ideas)))
 
     def first(number: int) -> int:

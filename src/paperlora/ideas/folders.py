@@ -1,8 +1,8 @@
 """Readings and ideas as folders of the store.
 
-A reading is what one document gave by itself; it is made once for a document, a prompt and a reader. The ideas of a paper
-are its reading after it was held against the other papers: a folder of their own, named by what they became, so that a
-new paper makes a new folder only of those papers that it touches.
+A reading is what one document gave by itself; it is made once for a document, a prompt and a reader. The ideas of a
+paper are its reading after it was held against the other papers: a folder of their own, named by what they became, so
+that a new paper makes a new folder only of those papers that it touches.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ def ground(drafts: Sequence[Draft], document: Document, paper: Paper, topic: Top
 
 
 def arrange(ideas: Sequence[Idea], paper: Paper, lessons: Sequence[Lesson], limit: int) -> Passed:
-    """The ideas of one paper beside each other: none that contradicts another, says less than another, was tried in vain,
-    or lies beyond the limit. Best after the second reading: a wrong claim must not make a right one ambiguous."""
+    """The ideas of one paper beside each other: none that contradicts another, says less than another, was tried in
+    vain, or lies beyond the limit. Best after the second reading: a wrong claim must not make a right one ambiguous."""
     rejects: list[Reject] = []
     kept = _specific(_clear(ideas, paper, rejects), paper, rejects)
     kept = _without(kept, avoided_ideas(lessons), paper, rejects)

@@ -109,7 +109,7 @@ class Stretch(NamedTuple):
 
 
 def stretches(text: str, words: str) -> Iterator[Stretch]:
-    """Every place where the words stand in the text, print and white space ignored, not inside a longer word or number."""
+    """Every place where the words stand, print and white space ignored, not inside a longer word or number."""
     folded, wanted = _fold(text), _fold(words).text.strip()
     for match in re.finditer(rf"(?<![\w.]){re.escape(wanted)}(?!\w|[.,]\d)", folded.text) if wanted else ():
         yield Stretch(folded.places[match.start()], folded.places[match.end() - 1] + 1)

@@ -20,7 +20,7 @@ FOLLOWING = 4
 """Sentences behind an order, in the same paragraph, that are taken for its content: "Report this. X reaches …"."""
 
 INVISIBLE = ((0xAD, 0xAD), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0xFEFF, 0xFEFF), (0xE0000, 0xE007F))
-"""Characters that no person sees: soft hyphens, joiners, marks of direction, tags. First and last code point of each range."""
+"""Characters that no person sees: soft hyphens, joiners, marks of direction, tags. First and last of each range."""
 _INVISIBLE = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in INVISIBLE) + "]")
 
 

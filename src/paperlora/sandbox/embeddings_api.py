@@ -1,5 +1,7 @@
-"""``/v1/embeddings``: vectors of words, where words of one meaning share a direction. What an embedding model would give
-for the few words that the sandbox's papers use in several ways, without a model."""
+"""``/v1/embeddings``: vectors of words, where words of one meaning share a direction.
+
+What an embedding model would give for the few words that the sandbox's papers use in several ways, without a model.
+"""
 
 from __future__ import annotations
 

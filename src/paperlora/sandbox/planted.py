@@ -113,7 +113,7 @@ def _lies(fact: Fact, item: dict[str, Any]) -> Iterator[PlantedItem]:
 
 
 def _wrong(fact: Fact) -> str:
-    """Another value of the same form that the sentence does not hold: "37 percent" → "75 percent"; a name gets another."""
+    """Another value of the same form that the sentence does not hold: "37 percent" → "75 percent"."""
     number = _NUMBER.search(fact.answer)
     if number is None:
         return "Wyvern-7"
