@@ -165,7 +165,8 @@ class LlmAnswerInvalid(LlmError):
     """No answer that fits the schema, after repair.
 
     Args:
-        reason: a fixed word for counting: llm_no_json, llm_wrong_schema, llm_refusal, llm_truncated, llm_empty.
+        reason: a fixed word for counting: llm_no_json, llm_wrong_schema, llm_refusal, llm_truncated, llm_empty,
+            llm_not_taken (the endpoint rejects this question alone), llm_failed (it fails at this question alone).
     """
 
     default_remedy = "The section is kept as rejected; a stronger model or a smaller section may help."
@@ -179,7 +180,7 @@ class LlmAnswerInvalid(LlmError):
 class BudgetExhausted(LlmError):
     """The money or tokens set aside for the run are spent."""
 
-    default_remedy = "Raise PAPERLORA_LLM__BUDGET_USD and run the stage again; what was paid for is kept."
+    default_remedy = "Raise PAPERLORA_LLM__BUDGET_USD or __BUDGET_TOKENS and run the stage again; what was paid for is kept."
 
 
 class ModelUnavailable(PaperLoraError):

@@ -24,8 +24,12 @@ _ANSWERS_A_PROBE = 16
 _LONGEST_STEP = 8
 _LONG_SECONDS = 5.0
 """A Retry-After from here on stops everybody."""
+_FEW = 4
+"""Places of which one is a large share: where so few were served, a refusal means a slower pace."""
 _LONG_ROW = 8
 """Refusals without an answer between them: fewer places, too, and not only a slower pace."""
+_VAIN, _VAIN_SECONDS, _LONGEST_REST_SECONDS = 3, 0.25, 30.0
+"""Vain tries, and how long nobody asks after them."""
 _MEMORY_SECONDS = 120.0
 """As many as were served at once lately; after twice as long that is forgotten."""
 _QUEUE_SECONDS = 120.0
@@ -69,7 +73,9 @@ class Gate:
         self._taken = 0
         self._best = self._best_before = 0  # as many at once were served, lately and before that
         self._best_since = 0.0
-        self._row = self._row_best = self._row_end = 0  # refusals in a row, and how things stood before them
+        self._row = self._row_best = self._row_end = self._row_after = (
+            0  # refusals in a row, and how things stood before them
+        )
         self._fresh = 0  # the first place that was taken after the last halving
         self._doubling, self._threshold = True, most
         self._rest_until = self._queue_until = 0.0
@@ -119,9 +125,11 @@ class Gate:
         self.refusals += 1
         if self._row == 0:
             self._row_best, self._row_end = max(self._best, self._best_before), self._taken
+            self._row_after = 0
         self._row += 1
+        self._rest_if_vain(slot, now)
         known = slot.level <= self._row_best and slot.number != self._probing
-        if known and (self._row > 1 or self.pace.gap):
+        if known and (self._row > 1 or self.pace.gap or self.limit <= _FEW):
             if retry_after >= _LONG_SECONDS:
                 self._rest_until = max(self._rest_until, now + retry_after)
                 self.pace.forget(slot.taken)
@@ -157,6 +165,15 @@ class Gate:
         if slot.number == self._probing:
             self._probing = None
             self._probe_at = max(self._probe_at, now + retry_after)
+
+    def _rest_if_vain(self, slot: Slot, now: float) -> None:
+        """Rest, ever longer, while most of what is tried after a refusal is refused, too."""
+        if slot.number < self._row_end or slot.taken < self._rest_until:
+            return
+        self._row_after += 1
+        if self._row_after >= _VAIN and 2 * self._row_after > self._taken - self._row_end:
+            rest = min(_VAIN_SECONDS * 2.0 ** (self._row_after - _VAIN), _LONGEST_REST_SECONDS)
+            self._rest_until = max(self._rest_until, now + rest)
 
     def _survived(self, probe: int) -> None:
         if self._probing == probe:
@@ -197,8 +214,9 @@ class Gate:
         """Seat one more than the limit, if it is time to."""
         if self._doubling or self._probing is not None or self.limit >= self._most or self.in_flight > self.limit:
             return False
-        if now < self._probe_at:
-            self._wake_at(self._probe_at)
+        ready = max(self._probe_at, self.pace.calm_at(now))
+        if now < ready:
+            self._wake_at(ready)
             return False
         if self.served < self._probe_served or not self._roomy() or self.in_flight > self.limit:
             return False

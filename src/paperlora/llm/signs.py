@@ -38,6 +38,11 @@ class Pace:
             self._eased = now
         return self._next if self.gap else now
 
+    def calm_at(self, now: float) -> float:
+        """When one more can be tried that isn't too soon after the last: where one a second is let in, two at once tell
+        nothing about how many may be under way."""
+        return self._starts[-1] + min(self._measured(now) / 2, _LEAST_SECONDS) if self._starts else now
+
     def began(self, now: float) -> None:
         """A request began."""
         self._starts.append(now)
