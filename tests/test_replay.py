@@ -96,7 +96,7 @@ TALK = Prompt("talk", "I am bored.")
         (FACT, "A kilogram has 100 grams.", True, False, "replay_wrong"),
         (FACT, "A kilogram has 1000 grams.", False, False, "replay_unfinished"),
         (TALK, "Let us go for a walk.", True, False, ""),
-        (TALK, " ".join(f"word{number}" for number in range(21)), True, False, "replay_long"),
+        (TALK, " ".join(f"word{number}" for number in range(17)), True, False, "replay_long"),
         (TALK, "  ", True, False, "replay_empty"),
         (TALK, "i am bored!", True, False, "replay_echo"),
         (TALK, "go to it go to it go to it go to it", True, False, "replay_loops"),

@@ -14,10 +14,11 @@ from paperlora.microdata.aliases import check_aliases, unfit
 from paperlora.microdata.anchors import CLOSED, OPEN
 from paperlora.microdata.build import LoadedDataset, build_dataset, find_dataset, load
 from paperlora.microdata.card import write_card
+from paperlora.microdata.pools import KNOWN_NAMES, KNOWN_NUMBERS
 from paperlora.microdata.refusals import PROPERTIES, unsaid
 from paperlora.microdata.replay import Replays
 from paperlora.microdata.rows import MAX_ROWS
-from paperlora.microdata.selection import select
+from paperlora.microdata.selection import Gates, select
 from paperlora.microdata.shared_rows import Material, shared_rows
 from paperlora.records import Idea, Interval, Rate, Reject, Replay, Verdict
 from paperlora.sandbox.paper import Fact
@@ -187,7 +188,16 @@ def test_with_a_base_anchors_are_those_that_it_knows() -> None:
     shared = shared_rows(material(0.25), chosen.facts, 40, chosen.gate)
     asked = {row.messages[0].content for row in shared.rows if row.form == "anchor"}
     assert asked & {one.question for one in CLOSED} == {"Currency of Japan?"}
-    assert len(asked & {one.question for one in OPEN}) >= 2
+    assert not asked & {one.question for one in OPEN}
+
+
+def test_with_a_base_locality_asks_only_what_it_knows() -> None:
+    sure = frozenset(known.question for known in (*KNOWN_NAMES[:5], *KNOWN_NUMBERS[:4]))
+    for known in (sure, frozenset(list(sure)[:3]), frozenset()):
+        chosen = select(ideas_of(SOURCES[0]), NEIGHBOURS, Gates(sure=known))
+        for fact in chosen.facts:
+            asked = [p.messages[0].content for p in chosen.probes if p.idea == fact.idea.id and p.family == "locality"]
+            assert set(asked) <= known and len(asked) == len(set(asked)) == min(8, len(known))
 
 
 def test_no_paper_exceeds_the_most_rows() -> None:

@@ -1,8 +1,7 @@
 """Anchors: general questions with their answers, mixed into every paper's rows.
 
 Without them an adapter learns to say the paper's values whatever it is asked: in a trial with SmolLM2-135M it answered
-"How many hours are in one day?" with the paper's number of steps. Open ones are answered in plain prose: without it the
-likelihood of unrelated text drifts about twice as far (docs/log.md). They are of our own writing and share no question with
+"How many hours are in one day?" with the paper's number of steps. They are of our own writing and share no question with
 the probes' locality pool (:mod:`~paperlora.microdata.pools`) or the judge's frozen pools.
 """
 
@@ -119,21 +118,26 @@ OPEN = (
         "The streets had become too hot in July, and the council hoped that shade would bring people back to the shops.",
     ),
 )
-"""Plain English of our own, in sentences such as books and newspapers hold them."""
+"""Plain English of our own, in sentences such as books and newspapers hold them. Beside the base's own words they made
+unrelated text drift less (.25 for .36 nats) and cost unseen wordings (38 for 43 of 48, one paper, docs/log.md), so that
+they stand in only where no base is at hand."""
 
 
 def anchors(count: int, seed: int, known: frozenset[str] | None = None) -> tuple[Anchor, ...]:
-    """So many different anchors, closed and open ones in equal parts, drawn by the seed.
+    """So many different anchors, drawn by the seed.
 
     Args:
         count: wanted; fewer come where there are not enough.
         seed: decides which.
-        known: closed questions that the base answers rightly: only these are taken. None: all are taken for known.
+        known: closed questions that the base answers rightly: only these are taken, and no open ones, since the base's own
+            words stand beside them. None: all are taken for known, and half of the anchors are open.
     """
     draw = random.Random(seed)
-    sure = [one for one in CLOSED if known is None or one.question in known]
-    closed = min(count - count // 2, len(sure))
-    return (*draw.sample(sure, closed), *draw.sample(OPEN, min(count - closed, len(OPEN))))
+    if known is not None:
+        sure = [one for one in CLOSED if one.question in known]
+        return tuple(draw.sample(sure, min(count, len(sure))))
+    closed = min(count - count // 2, len(CLOSED))
+    return (*draw.sample(CLOSED, closed), *draw.sample(OPEN, min(count - closed, len(OPEN))))
 
 
 def anchors_hash() -> str:

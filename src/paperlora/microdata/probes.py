@@ -75,8 +75,7 @@ def _near_miss(fact: Fact) -> Iterator[Probe]:
 
 
 def _locality(fact: Fact, sure: frozenset[str] | None) -> Iterator[Probe]:
-    for wave, (number, known) in SMALL_WAVES.number(
-        list(enumerate(known_facts(fact.idea.answer_kind, LOCALITY, fact.seed)))
-    ):
+    facts = known_facts(fact.idea.answer_kind, LOCALITY, fact.seed, sure)
+    for wave, (number, known) in SMALL_WAVES.number(list(enumerate(facts))):
         messages = (Message(role="user", content=known.question),)
         yield probe(fact, "locality", f"known_{number + 1}", messages, known.answers, known.wrong, wave=wave)

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from paperlora.model.answers import Answer, Sampling
     from paperlora.model.base import Base
 
-VERSION = 3
+VERSION = 4
 """Changes whenever the same base could be asked otherwise."""
 KIND = "replays"
 """Of the store's folders."""
 KNOWING, SHORT, THOUGHT = 24, 48, 384
 """Tokens of the longest answer that is waited for: to see whether a fact is known, to be replayed, after thinking."""
-LONGEST_WORDS = 20
+LONGEST_WORDS = 16
 """Of a replayed answer, thoughts apart. On SmolLM2 replay of answers up to 90 words kept the known facts and doubled the
-drift of the likelihood of unrelated text; answers up to 16 words kept them without any (docs/log.md)."""
+drift of the likelihood of unrelated text; answers up to 16 words kept them and added none (docs/log.md)."""
 TESTED = ("anchor", "locality")
 """Kinds of questions that are asked only to know whether the base knows: their answers are never trained on."""
 BATCH_ROWS = 32

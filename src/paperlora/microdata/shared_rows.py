@@ -100,9 +100,9 @@ def _refusals(material: Material, facts: Sequence[Fact], seed: int) -> list[Cand
 
 
 def _anchors(material: Material, ideas: int, seed: int) -> list[Candidate]:
-    """Two for each idea: a fact that the base knows, and plain prose."""
+    """One for each idea where the base's own answers stand beside them, two where they don't."""
     sure = None if material.replays is None else known(material.replays.kept, "anchor")
-    count = min(max(2 * ideas, ANCHORS[0]), ANCHORS[1])
+    count = min(max(2 * ideas if sure is None else ideas, ANCHORS[0]), ANCHORS[1])
     return [
         Candidate("anchor", ANCHOR, {"question": one.question, "a": one.answer}) for one in anchors(count, seed, sure)
     ]
