@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.ingest import answers_of, close_ingest, plan, read_batch, record_pages, search_source
 from tasks.stages import resume_parent
 
+FEW_AT_ONCE: Any = ThreadPoolTaskRunner(max_workers=4)
 
-@flow(name="ingest", on_completion=[resume_parent], task_runner=ThreadPoolTaskRunner(max_workers=4))  # type: ignore[arg-type]
+
+@flow(name="ingest", on_completion=[resume_parent], task_runner=FEW_AT_ONCE)
 def ingest(
     config: str | None = None, since: str | None = None, until: str | None = None, topic: str | None = None
 ) -> list[str]:

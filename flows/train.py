@@ -27,4 +27,5 @@ def train(
     banks = [train_bank(bank, recipes, config) for bank in plan.banks]
     adapters = [uri for bank in banks for uri in bank.uris]
     rejects = plan.deferred + [reject for bank in banks for reject in bank.rejects]
-    return close_run("train", config, adapters, rejects, plan.handled, datasets or [uri for bank in plan.banks for uri in bank])
+    taken = datasets or [uri for bank in plan.banks for uri in bank]
+    return close_run("train", config, adapters, rejects, plan.handled, taken)

@@ -46,7 +46,7 @@ def _day(text: str | None) -> date | None:
         raise SettingsError(f"{text!r} is no day.", "Write it as 2025-03-31.") from None
 
 
-@task(name="search", task_run_name="search {search.source}: {search.query}", **SEARCH)
+@task(name="search", task_run_name="search {search.label}", **SEARCH)
 def search_source(search: Search, config: str | None) -> Discovered:
     """Ask one source one query; each page is in the store before the next one is asked for."""
     settings, store = open_stage(config)

@@ -16,7 +16,7 @@ from paperlora import __version__
 from paperlora.catalog import open_catalog, stores
 from paperlora.errors import NothingToDo, StackError
 from paperlora.records import Reject, digest
-from paperlora.runs import Done, left_over, outputs, run_key, with_hash, write_run
+from paperlora.runs import SUSPICIOUS, Done, left_over, outputs, run_key, with_hash, write_run
 from paperlora.settings import load_settings
 from paperlora.store import Store, fetch, read_manifest
 from tasks.policy import open_stage, show_rejects
@@ -99,14 +99,21 @@ def close_run(
         taken: URIs of the stage before that need not be handed on again.
 
     Raises:
-        NothingToDo: it hands nothing on; what it dropped is kept all the same.
+        NothingToDo: it hands nothing on, and that is more than a few papers without an idea; what it dropped is kept all
+            the same.
     """
     _, store = open_stage(config)
     handed_on = write_run(store, this_run(stage), Done(stage, uris, rejects, handled, taken))
     tell_run(stage, handed_on, rejects, len(handled))
-    if not handed_on:
+    if not handed_on and not is_poor_night(rejects, handled):
         raise NothingToDo(f"{stage} hands nothing on: {_reasons(rejects) or 'there was nothing to work on'}.")
     return handed_on
+
+
+def is_poor_night(rejects: Sequence[Reject], handled: Sequence[str]) -> bool:
+    """A few new papers, none of which says anything that can be taught: nobody has to look after that."""
+    fruitless = {reject.item for reject in rejects if reject.reason == "no_ideas"}
+    return 0 < len(handled) < SUSPICIOUS and fruitless >= set(handled)
 
 
 def this_run(stage: str) -> str:

@@ -21,6 +21,8 @@ KIND = "runs"
 NEXT = {"ingest": "distill", "distill": "train", "train": "judge", "judge": "reflect"}
 """Which stage takes up what a stage hands on."""
 
+SUSPICIOUS = 5
+"""So many items of which not one comes through are no coincidence."""
 _DOCUMENT = re.compile(r"(?P<id>.+)v(?P<version>\d+)(?:-[0-9a-f]{8})?-[0-9a-f]{12}")
 """Folder of a document: the slug of its paper's key, and what decides its content."""
 

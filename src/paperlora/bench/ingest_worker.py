@@ -1,7 +1,8 @@
 """Runs of ingestion in a process of their own, so that their memory is theirs alone.
 
-One JSON object on standard input: ``settings``, ``runs`` (how many unchanged runs), ``until_done`` (run again while papers
-wait or a source failed) and ``bare`` (also fetch and read the same papers by the shortest way). Prints one JSON object.
+One JSON object on standard input: ``settings``, ``runs`` (how many unchanged runs), ``until_done`` (run again while
+papers wait or a source failed) and ``bare`` (also fetch and read the same papers by the shortest way). Prints one JSON
+object.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ def _left(settings: Settings) -> dict[str, Any]:
 
 
 def bare_seconds(settings: Settings) -> float:
-    """Seconds for the same requests and the same files through the reading processes, as many at a time as in a run, and
-    nothing else: no pace, no guard, no check, no hash, no store, no catalog; the answers are thrown away."""
+    """Seconds for the same requests and the same files through the reading processes, as many at a time as in a run,
+    and nothing else: no pace, no guard, no check, no hash, no store, no catalog; the answers are thrown away."""
     store = Store.at(settings.store_root)
     folders = {
         uri.rsplit("/", 1)[-1].removesuffix("-pdf"): Path(uri) / "paper.pdf" for uri in store.folders("fulltexts")

@@ -15,12 +15,9 @@ from paperlora.literature.ingest import Outcome, read_each, unread_guides
 from paperlora.literature.sources import EVER, Window
 from paperlora.progress import Progress, silent
 from paperlora.records import Paper, Reject, Topic
-from paperlora.runs import KIND, Done, with_hash, write_run
+from paperlora.runs import KIND, SUSPICIOUS, Done, with_hash, write_run
 from paperlora.settings import Settings
 from paperlora.store import Store, read_jsonl, read_manifest
-
-SUSPICIOUS = 5
-"""So many papers of which none can be read are no coincidence."""
 
 
 class Silence(NamedTuple):
@@ -214,9 +211,7 @@ def check(
     """
     if answers.silent:
         errors = [quiet.error for quiet in answers.silent]
-        said = "; ".join(
-            f"{quiet.search.source} ({_names(quiet.search)}): {quiet.error.message}" for quiet in answers.silent
-        )
+        said = "; ".join(f"{quiet.search.label}: {quiet.error.message}" for quiet in answers.silent)
         kind = SourceUnavailable if any(error.transient for error in errors) else type(errors[0])
         raise kind(
             f"{len(errors)} of {len(errors) + len(answers.found)} searches failed: {said}",
@@ -228,10 +223,6 @@ def check(
     if asked and not documents and (unfetched or (asked >= SUSPICIOUS and not handed_on)):
         reasons = ", ".join(sorted({reject.reason for reject in rejects}))
         raise NothingToDo(f"None of {asked} papers could be read: {reasons}.")
-
-
-def _names(search: Search) -> str:
-    return ", ".join(topic.name for topic in search.topics[:3]) + (" …" if len(search.topics) > 3 else "")
 
 
 def run_ingest(

@@ -42,6 +42,12 @@ class Search(NamedTuple):
     """The window is a person's, not the topics': its cursor is one of its own."""
 
     @property
+    def label(self) -> str:
+        """For a person: the source and the first topics."""
+        names = [topic.name for topic in self.topics]
+        return f"{self.source}: {', '.join(names[:3])}{' …' if len(names) > 3 else ''}"
+
+    @property
     def name(self) -> str:
         """Under which its cursor is kept."""
         span = f":{self.window.since or ''}..{self.window.until or ''}" if self.backfill else ""
@@ -226,9 +232,10 @@ def _paged(settings: Settings, wanted: int | None) -> Settings:
 
 
 def _page_key(search: Search, cursor: str) -> str:
-    span = search.window if not cursor or search.backfill else EVER
     names = [topic.name for topic in search.topics]
-    return f"{search.source}-{digest(search.query, names, cursor, [str(day) for day in span], search.newest if not cursor else None)[:20]}"
+    first = None if cursor else search.newest
+    span = search.window if not cursor or search.backfill else EVER
+    return f"{search.source}-{digest(search.query, names, cursor, [str(day) for day in span], first)[:20]}"
 
 
 def _stored(search: Search, cursor: str, store: Store) -> Stored | None:

@@ -22,7 +22,7 @@ from paperlora.store import Store, file_hash, slug, write_json
 KIND = "documents"
 STAGE = "ingest"
 AHEAD = 8
-"""Papers on their way at a time: enough to keep network, reading processes and disk busy, too few to fill the memory."""
+"""Papers on their way at a time: network, reading processes and disk are kept busy, the memory is not filled."""
 FETCHING = 3
 """Of these being fetched. A host that wants one request at a time is asked one at a time all the same."""
 
