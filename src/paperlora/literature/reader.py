@@ -26,7 +26,7 @@ PARSER_VERSION = f"{READING_VERSION}+pymupdf-{version('pymupdf')}+lxml-{version(
 """One for all kinds of files."""
 GRACE_SECONDS = 10.0
 """How much longer than a file's own limit its process is waited for."""
-MOST_WORKERS = 4
+MOST_WORKERS = 16
 
 
 FileKind = Literal["pdf", "html", "latex", "guide"]
@@ -103,17 +103,21 @@ def _read_line(stream: Any, seconds: float) -> bytes:
     return b"".join(chunks)
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class PdfReader:
     """Reads files in ``workers`` processes; use it as a context manager.
 
     Args:
         settings: limits of time, memory and pages for each file.
-        workers: processes; by default one for each core, at most four.
+        workers: processes; by default one for each core that this process may use, at most sixteen.
     """
 
     def __init__(self, settings: ReadingSettings, workers: int | None = None) -> None:
         self._settings = settings
-        self._count = workers or min(MOST_WORKERS, os.cpu_count() or 1)
+        self._count = workers or min(MOST_WORKERS, _cores())
         self._idle: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
         for _ in range(self._count):
             self._idle.put(None)  # started when first needed
