@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger, runtime, task
 from prefect.artifacts import create_table_artifact
 
 from paperlora.catalog import open_catalog
@@ -18,6 +18,7 @@ from paperlora.ideas.meaning import by_meaning
 from paperlora.ideas.read import IdeasFound, Job, find_ideas_many, ideas_key, questions
 from paperlora.knowledge.lessons import recall
 from paperlora.llm.client import client_for, estimate_questions
+from paperlora.llm.ledger import keep_ledger
 from paperlora.microdata.build import build_dataset, find_dataset
 from paperlora.microdata.review import NOTHING_DECIDED, all_reviews, paper_of
 from paperlora.microdata.revise import obey
@@ -25,7 +26,7 @@ from paperlora.records import Document, Idea, Lesson, Paper, Reject, Topic
 from paperlora.settings import Settings
 from paperlora.store import Store, read_json, read_jsonl, read_manifest
 from tasks.base import BaseAtHand
-from tasks.policy import RETRY, ProgressArtifact, open_stage, show_reasons, show_rejects
+from tasks.policy import RETRY, ProgressArtifact, llm_account, open_stage, show_reasons, show_rejects
 from tasks.stages import open_uri, with_hash
 
 SLICE = 8
@@ -104,7 +105,8 @@ def _to_read(documents: Sequence[str], settings: Settings, store: Store) -> list
 
 
 def _read_in_batches(wanted: Sequence[_Wanted], settings: Settings, store: Store) -> list[Reject]:
-    llm, rejects, done = client_for(settings, store), [], 0
+    account = llm_account("distill")
+    llm, rejects, done = client_for(settings, store, account), [], 0
     progress = ProgressArtifact("distill")
     size = SLICE * settings.ideas.batch
     for start in range(0, len(wanted), size):
@@ -119,6 +121,8 @@ def _read_in_batches(wanted: Sequence[_Wanted], settings: Settings, store: Store
                 rejects.append(Reject(stage="distill", item=one.paper.key, reason=_reason(found), detail=found.message))
             progress("documents read for ideas", done, len(wanted))
     progress("documents read for ideas", len(wanted), len(wanted))
+    if llm is not None:
+        keep_ledger(settings, store, account, runtime.flow_run.run_count or 0)
     return rejects
 
 

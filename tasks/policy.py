@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect import Task
+from prefect import Task, runtime
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State, TaskRun
 
 from paperlora.errors import PaperLoraError
+from paperlora.llm.budget import Account
 from paperlora.records import Reject
 from paperlora.settings import Settings, load_settings
 from paperlora.store import Store
@@ -51,6 +52,11 @@ def open_stage(config: str | None) -> tuple[Settings, Store]:
     settings = load_settings(config)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     return settings, Store.at(settings.store_root)
+
+
+def llm_account(stage: str) -> Account:
+    """Who pays: all stages of one nightly run share a budget."""
+    return Account(str(runtime.flow_run.root_flow_run_id or runtime.flow_run.id or ""), stage)
 
 
 def work_folder(settings: Settings, stage: str) -> Path:

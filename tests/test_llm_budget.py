@@ -18,12 +18,12 @@ from paperlora.errors import BudgetExhausted, LlmError
 from paperlora.llm.book import Book, Hold, Limits
 from paperlora.llm.budget import Account
 from paperlora.llm.client import LlmClient, Question, client_for, estimate_questions
-from paperlora.llm.ledger import Spending, of_book, spendings, summed, write_ledger
+from paperlora.llm.ledger import Spending, keep_ledger, of_book, spendings, summed, write_ledger
 from paperlora.llm.transport import Patience
 from paperlora.llm.usage import Usage, tokens_of
 from paperlora.sandbox.server import Sandbox
 from paperlora.settings import LlmSettings, Settings
-from paperlora.store import Store
+from paperlora.store import Store, read_manifest
 
 KEY = "sk-very-secret-4711"
 FAST = Patience(attempts=3, first_seconds=0.01, longest_seconds=0.05, longest_retry_after=0.5)
@@ -186,7 +186,7 @@ from paperlora.errors import BudgetExhausted
 from paperlora.llm.budget import Account
 from paperlora.llm.client import LlmClient, Question
 from paperlora.settings import LlmSettings
-from paperlora.store import Store
+from paperlora.store import Store, read_manifest
 
 class Number(BaseModel):
     number: int
@@ -270,3 +270,18 @@ def test_key_does_not_decide_the_answer(sandbox: Sandbox, tmp_path: Path) -> Non
     for changed in ({"temperature": 0.7}, {"extra_body": '{"seed": 1}'}, {"max_tokens": 99}, {"model": "m2"}):
         assert not client(sandbox, tmp_path, **changed).ask("s", "u", Number).cached
     assert os.environ.get("PAPERLORA_LLM__API_KEY") is None
+
+
+def test_ledger_of_a_stage_is_a_folder_of_the_store(sandbox: Sandbox, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, llm={"provider": "openai", "base_url": sandbox.llm_url, "model": "m", **PRICES})
+    store = Store.at(settings.store_root)
+    for stage, count in (("distill", 3), ("reflect", 5)):
+        asking = client_for(settings, store, Account("night-9", stage))
+        assert asking is not None
+        list(asking.ask_many(questions(count, first=10 * count)))
+    uri = keep_ledger(settings, store, Account("night-9", "distill"), attempt=1)
+    assert store.folders("ledgers") == (uri,)
+    kept = json.loads(store.fetch_file(uri, "ledger.json").read_text())
+    assert kept["total"]["requests"] == 3
+    assert kept["total"]["usd"] > 0
+    assert read_manifest(uri).counts["requests"] == 3

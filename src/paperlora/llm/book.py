@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from paperlora.llm.usage import Usage
 
@@ -106,11 +107,21 @@ class Book:
         self._engine = sa.create_engine(url, connect_args={"timeout": 60, "check_same_thread": False} if sqlite else {})
         if sqlite:
             sa.event.listen(self._engine, "connect", _fast_and_safe)
-        _meta.create_all(self._engine)
+        self._make_tables()
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+    def _make_tables(self) -> None:
+        # Several processes of one run begin at the same moment: "if not there" must be the database's own question.
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext("llm tables"))))
+            for table in _meta.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
 
     # ------------------------------------------------------------------ answers
 
@@ -245,5 +256,5 @@ def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _fast_and_safe(connection: Any, _: Any) -> None:
     # NORMAL: safe against a killed process; a power cut may cost the last answers, never the file.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=60000"):
+    for pragma in ("busy_timeout=60000", "journal_mode=WAL", "synchronous=NORMAL"):
         connection.execute(f"PRAGMA {pragma}")

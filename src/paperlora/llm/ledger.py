@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from paperlora.llm.book import Book
+from paperlora.llm.budget import Account
 from paperlora.llm.client import book_address, open_book
 from paperlora.llm.usage import Usage
 from paperlora.records import Record
 from paperlora.settings import Settings
-from paperlora.store import Store, write_json
+from paperlora.store import Store, slug, write_json
 
 LEDGERS = "ledgers"
 """Kind of the store's folders that hold the accounts of runs."""
@@ -74,6 +75,26 @@ def write_ledger(path: Path, lines: Iterable[Spending]) -> None:
         "total": _plain(total), "stages": [_plain(line) for line in summed(kept, "stage")],
         "papers": [_plain(line) for line in summed(kept, "paper")],
     })  # fmt: skip
+
+
+def keep_ledger(settings: Settings, store: Store, account: Account, attempt: int) -> str:
+    """A folder of kind ``ledgers`` with what a run's stage has cost so far; what other stages cost is in theirs.
+
+    Args:
+        attempt: of the stage's run: each leaves a folder of its own.
+
+    Returns:
+        The folder's URI.
+    """
+    key = f"{slug(account.run or 'process')}-{account.stage or 'all'}-{attempt}"
+    lines = [line for line in spendings(settings, store, account.run) if line.stage == account.stage]
+    total = next(iter(summed(lines)), Spending())
+    with store.writing(LEDGERS, key) as draft:
+        write_ledger(draft.path / "ledger.json", lines)
+        draft.settings = {"run": account.run, "stage": account.stage}
+        draft.models = {line.model: line.model for line in lines}
+        draft.counts = {name: int(getattr(total, name)) for name in _SUMMED if name != "usd"}
+    return store.uri(LEDGERS, key)
 
 
 def _plain(line: Spending) -> dict[str, object]:
