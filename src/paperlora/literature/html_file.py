@@ -26,19 +26,26 @@ _EXPONENT = re.compile(r"[-−+]?\d{1,3}")
 _MARK = re.compile(r"[\d*∗†‡§¶,⋆\[\]]+")
 _BULLET = re.compile(r"\W*")
 
-SILENT = {"script", "style", "template", "noscript", "head", "link", "meta", "svg", "canvas", "object", "iframe", "audio", "video", "source", "track", "map", "datalist"}  # fmt: skip
+SILENT = {
+    "script", "style", "template", "noscript", "head", "link", "meta", "svg", "canvas", "object", "iframe", "audio",
+    "video", "source", "track", "map", "datalist",
+}  # fmt: skip
 CONTROLS = {"button", "select", "option", "input", "textarea", "label"}
 BLOCKS = {
-    "p", "div", "section", "article", "main", "body", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "figure", "table", "pre",
-    "h1", "h2", "h3", "h4", "h5", "h6", "header", "footer", "nav", "aside", "form", "details", "summary", "hr", "center", "address",
+    "p", "div", "section", "article", "main", "body", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "figure",
+    "table", "pre",
+    "h1", "h2", "h3", "h4", "h5", "h6", "header", "footer", "nav", "aside", "form", "details", "summary", "hr",
+    "center", "address",
     "tbody", "thead", "tfoot", "tr", "td", "th", "figcaption", "caption", "fieldset", "hgroup",
 }  # fmt: skip
 MARGINS = {"nav", "aside", "footer", "form", "dialog", "menu"}
 CLASSES = {
-    "ltx_authors": "front", "ltx_dates": "front", "ltx_classification": "front", "ltx_keywords": "front", "ltx_date": "front",
+    "ltx_authors": "front", "ltx_dates": "front", "ltx_classification": "front", "ltx_keywords": "front",
+    "ltx_date": "front",
     "ltx_equation": "formula", "ltx_equationgroup": "formula", "ltx_eqn_table": "formula",
     "ltx_listing": "listing", "ltx_verbatim": "listing", "ltx_lstlisting": "listing", "highlight": "listing",
-    "ltx_tabular": "table", "ltx_TOC": "margin", "ltx_page_header": "margin", "ltx_page_footer": "margin", "ltx_ERROR": "margin",
+    "ltx_tabular": "table", "ltx_TOC": "margin", "ltx_page_header": "margin", "ltx_page_footer": "margin",
+    "ltx_ERROR": "margin",
     "ltx_rdf": "margin", "ltx_pagination": "margin", "package-alerts": "margin", "toc": "margin",
 }  # fmt: skip
 """What an element of this class is, whatever its tag."""

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from paperlora.literature.latex_tokens import Tokens
 
-DEFINING = {"newcommand", "renewcommand", "providecommand", "DeclareRobustCommand", "newcommand*", "renewcommand*", "providecommand*", "DeclareRobustCommand*"}  # fmt: skip
+DEFINING = {
+    "newcommand", "renewcommand", "providecommand", "DeclareRobustCommand", "newcommand*", "renewcommand*",
+    "providecommand*", "DeclareRobustCommand*",
+}  # fmt: skip
 DOCUMENT_COMMANDS = {"NewDocumentCommand", "RenewDocumentCommand", "ProvideDocumentCommand", "DeclareDocumentCommand"}
 PLAIN_DEFINING = {"def", "gdef", "edef", "xdef"}
 OPERATORS = {"DeclareMathOperator", "DeclareMathOperator*"}

@@ -31,8 +31,18 @@ _DROPPED = {
     "label", "tag", "tag*", "vspace", "vspace*", "hspace", "hspace*", "color", "phantom", "vphantom", "hphantom",
     "cite", "ref",
 }  # fmt: skip
-_ACCENTS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "vec": "\u20d7", "dot": "\u0307", "ddot": "\u0308", "acute": "\u0301", "check": "\u030c", "breve": "\u0306", "grave": "\u0300"}  # fmt: skip
-_OWN = {"|": "‖", "Vert": "‖", "lVert": "‖", "rVert": "‖", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "{": "{", "}": "}", "lbrace": "{", "rbrace": "}", "%": "%", "$": "$", "&": "&", "#": "#", "_": "_", " ": " ", ";": " ", ">": " ", "quad": " ", "qquad": " ", "\\": "; ", "cdot": "·", "ldots": "…", "dots": "…", "cdots": "⋯", "dotsc": "…", "to": "→", "gets": "←", "le": "≤", "ge": "≥", "ne": "≠", "lt": "<", "gt": ">", "sim": "∼", "ast": "∗", "top": "⊤", "colon": ":", "coloneqq": ":=", "prime": "′", "backslash": "\\", "ell": "ℓ", "triangleq": "≜", "langle": "⟨", "rangle": "⟩", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉"}  # fmt: skip
+_ACCENTS = {
+    "hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "vec": "\u20d7", "dot": "\u0307", "ddot": "\u0308",
+    "acute": "\u0301", "check": "\u030c", "breve": "\u0306", "grave": "\u0300",
+}  # fmt: skip
+_OWN = {
+    "|": "‖", "Vert": "‖", "lVert": "‖", "rVert": "‖", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "{": "{",
+    "}": "}", "lbrace": "{", "rbrace": "}", "%": "%", "$": "$", "&": "&", "#": "#", "_": "_", " ": " ", ";": " ",
+    ">": " ", "quad": " ", "qquad": " ", "\\": "; ", "cdot": "·", "ldots": "…", "dots": "…", "cdots": "⋯",
+    "dotsc": "…", "to": "→", "gets": "←", "le": "≤", "ge": "≥", "ne": "≠", "lt": "<", "gt": ">", "sim": "∼",
+    "ast": "∗", "top": "⊤", "colon": ":", "coloneqq": ":=", "prime": "′", "backslash": "\\", "ell": "ℓ",
+    "triangleq": "≜", "langle": "⟨", "rangle": "⟩", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉",
+}  # fmt: skip
 APART = "\u2009"
 """Behind a function's name: a space where a letter or a number follows."""
 _TOKEN = re.compile(r"\\(?:[A-Za-z]+\*?|.)|\d+(?:\.\d+)?|[{}^_&~']|\s+|.", re.S)
@@ -245,7 +255,8 @@ def _coloured(tex: _Tex) -> str:
 
 _SPECIAL: dict[str, Callable[[_Tex], str]] = {
     "frac": _fraction, "dfrac": _fraction, "tfrac": _fraction, "nicefrac": _fraction, "sfrac": _fraction, "sqrt": _root,
-    "binom": lambda tex: f"binom({tex._argument()}, {tex._argument()})", "overset": _stacked("^"), "stackrel": _stacked("^"),
+    "binom": lambda tex: f"binom({tex._argument()}, {tex._argument()})", "overset": _stacked("^"),
+    "stackrel": _stacked("^"),
     "underset": _stacked("_"), "begin": _environment, "end": _end, "textcolor": _coloured, "colorbox": _coloured,
 }  # fmt: skip
 
@@ -301,7 +312,8 @@ def _rows(element: Any, depth: int) -> str:
 _MATHML: dict[str, Callable[[Any, int], str]] = {
     "mrow": _row, "mstyle": _row, "mpadded": _row, "semantics": lambda e, d: _mathml(e[0], d + 1) if len(e) else "",
     "mtd": _row, "menclose": _row, "mi": _leaf, "mn": _leaf, "mo": _leaf, "mtext": _leaf, "ms": _leaf,
-    "mspace": lambda e, d: " ", "mphantom": lambda e, d: "", "annotation": lambda e, d: "", "annotation-xml": lambda e, d: "",
+    "mspace": lambda e, d: " ", "mphantom": lambda e, d: "", "annotation": lambda e, d: "",
+    "annotation-xml": lambda e, d: "",
     "mfrac": _pieces(2, lambda a, b: f"{_part(a)}/{_part(b)}"), "msqrt": lambda e, d: f"√{_part(_row(e, d))}",
     "mroot": _pieces(2, lambda a, b: f"{b}√{_part(a)}"), "msup": _pieces(2, lambda a, b: a + _script("^", b)),
     "msub": _pieces(2, lambda a, b: a + _script("_", b)),
