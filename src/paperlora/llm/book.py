@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from paperlora.llm.usage import Usage
@@ -195,7 +196,8 @@ class Book:
         with self._engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(wanted.run))))
-            return connection.execute(_holds.insert().from_select(list(Hold._fields), row)).rowcount == 1
+            put = _holds.insert().from_select(list(Hold._fields), row).returning(_holds.c.id)
+            return connection.execute(put).first() is not None
 
     def release(self, hold: Hold) -> None:
         """Give back what was set aside."""
@@ -240,11 +242,14 @@ class Book:
 
     def _put(self, table: sa.Table, row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
         """Insert; where the key is there already, make the changes (none: leave it as it is)."""
-        from sqlalchemy.dialects import postgresql, sqlite
-
-        insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(table).values(row)
+        postgres = self._engine.dialect.name == "postgresql"
+        insert = (postgresql if postgres else sqlite).insert(table).values(dict(row))
         key = [column.name for column in table.primary_key]
-        put = insert.on_conflict_do_update(key, set_=changes) if changes else insert.on_conflict_do_nothing(key)
+        put = (
+            insert.on_conflict_do_update(index_elements=key, set_=dict(changes))
+            if changes
+            else insert.on_conflict_do_nothing(index_elements=key)
+        )
         with self._engine.begin() as connection:
             connection.execute(put)
 
