@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from paperlora.catalog import open_catalog
-from paperlora.control.ingest import IngestRun, run_ingest, searches
+from paperlora.control.ingest import IngestRun, refresh_known, run_ingest, searches
 from paperlora.errors import (
     NothingToDo,
     SettingsError,
@@ -23,7 +24,7 @@ from paperlora.literature.discover import Search, discover, plan_searches
 from paperlora.literature.sources import Window
 from paperlora.records import Paper, Topic
 from paperlora.sandbox.crowd import FIRST_DAY, PER_DAY, Shares, crowd, crowd_topics
-from paperlora.sandbox.library import Library
+from paperlora.sandbox.library import Entry, Library
 from paperlora.sandbox.server import Sandbox
 from paperlora.settings import Settings
 from paperlora.store import Store, read_jsonl, read_manifest
@@ -344,3 +345,43 @@ def test_unknown_topic_names_the_topics(settings: Settings) -> None:
 def test_window_of_a_backfill_is_read_by_its_days(settings: Settings) -> None:
     (search,) = searches(settings, Window(date(2098, 1, 1), None))
     assert (search.newest, search.window) == (None, Window(date(2098, 1, 1), None))
+
+
+# ------------------------------------------------------------- known papers anew
+
+
+def withdrawn_copy(entry: Entry) -> Entry:
+    """The next version, by which its authors take it back: no word of the paper is left."""
+    return replace(
+        entry, version=entry.version + 1, withdrawn=True, title="Gone", abstract="This paper has been withdrawn.", keywords="",
+        comment="This paper has been withdrawn by its authors", updated=entry.updated + timedelta(days=90),
+    )  # fmt: skip
+
+
+def test_withdrawal_that_fits_no_topic_any_more_is_seen_in_a_harvest(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its abstract is gone, so that no query finds it: what was made of it must become stale all the same."""
+    topic = crowd_topics(1)[0].model_copy(update={"semantic_scholar": "", "openalex": ""})
+    settings = settings_for(sandbox, tmp_path, topic, sets=["cs"])
+    run_ingest(settings, "one")
+    catalog = open_catalog(settings)
+    read = {d.paper for d in catalog.records("document")}
+    entry = next(e for e in sandbox.library.newest if e.arxiv_id and f"arxiv:{e.arxiv_id}v{e.version}" in read)
+    assert not catalog.stale()
+    sandbox.publish(withdrawn_copy(entry))
+    run_ingest(settings, "two")
+    stale = [one for one in catalog.stale() if one.kind == "document"]
+    assert [one.item for one in stale] == [f"document:arxiv:{entry.arxiv_id}v{entry.version}"]
+    catalog.close()
+
+
+def test_refresh_finds_what_no_listing_shows(sandbox: Sandbox, settings: Settings, tmp_path: Path) -> None:
+    run_ingest(settings, "one")
+    entry = next(e for e in sandbox.library.newest if e.arxiv_id)
+    sandbox.publish(withdrawn_copy(entry))
+    sandbox.counts.clear()
+    counts = refresh_known(settings)
+    assert counts == {"asked": 30, "changed": 1, "unknown_at_source": 0} and sandbox.counts["arxiv.query"] == 1
+    catalog = open_catalog(settings)
+    assert [one.paper for one in catalog.stale() if one.kind == "document"] == [f"arxiv:{entry.arxiv_id}v{entry.version}"]
+    catalog.close()
+    assert refresh_known(settings)["changed"] == 0

@@ -71,6 +71,24 @@ def ingest(
 
 
 @app.command()
+def refresh(config: Config = None, as_json: AsJson = False) -> None:
+    """Ask the sources anew for every paper that was read: new versions, withdrawals, licences. Good once a week.
+
+    Example: `paperlora refresh && paperlora show 2405.05904`
+    """
+    from paperlora.control.ingest import refresh_known
+
+    settings = settings_of(config)
+    with console.status("asking") as status:
+        counts = refresh_known(settings, lambda label, done, total: status.update(f"{label}: {done} of {total}"))
+    if as_json:
+        print_json(counts)
+        return
+    console.print(f"{counts['asked']} papers asked for anew: {counts['changed']} changed, {counts['unknown_at_source']} unknown to their source now. "
+                  "`paperlora status` counts what is stale; `paperlora ingest` reads the new versions.", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def distill(documents: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
     """Read ideas out of documents and write micro-datasets."""
     _run_flow("distill", config, as_json, documents=documents)

@@ -9,12 +9,20 @@ from typing import NamedTuple
 from paperlora.catalog import Catalog, open_catalog, stores
 from paperlora.catalog.queue import PASSING_REASONS
 from paperlora.errors import NothingToDo, PaperLoraError, SettingsError, SourceError, SourceUnavailable
-from paperlora.literature.discover import Discovered, Search, check_first_runs, find, plan_searches
+from paperlora.literature.discover import (
+    CHANGED,
+    Discovered,
+    Search,
+    check_first_runs,
+    find,
+    keep_known,
+    plan_searches,
+)
 from paperlora.literature.identity import Candidate, candidates
 from paperlora.literature.ingest import Outcome, read_each, unread_guides
-from paperlora.literature.sources import EVER, Window
+from paperlora.literature.sources import EVER, Window, refresh
 from paperlora.progress import Progress, silent
-from paperlora.records import Paper, Reject, Topic
+from paperlora.records import Document, Paper, Reject, Topic
 from paperlora.runs import KIND, SUSPICIOUS, Done, with_hash, write_run
 from paperlora.settings import Settings
 from paperlora.store import Store, read_jsonl, read_manifest
@@ -132,6 +140,7 @@ def record(answers: Answers, settings: Settings, store: Store, topic: str | None
     catalog = open_catalog(settings)
     try:
         catalog.refresh(stores(settings))
+        _take_changes(answers, catalog, store)
         choice = catalog.choose(chosen_topics(settings, topic))
         pairs = _candidates(answers, catalog, store)
         overtaken = tuple(Reject(stage="ingest", item=key, reason="superseded") for key in catalog.superseded())
@@ -139,6 +148,55 @@ def record(answers: Answers, settings: Settings, store: Store, topic: str | None
         catalog.close()
     batches = tuple(_batches(unread_guides(settings, store), choice.chosen, settings.reading.batch))
     return Work(batches, choice.deferred, pairs, overtaken)
+
+
+def _take_changes(answers: Answers, catalog: Catalog, store: Store) -> None:
+    """New versions and withdrawals of known papers, though they fit no topic any more."""
+    harvested = [uri for found in answers.found if found.search.source == "oai" for uri in found.uris]
+    for uri in harvested:
+        path = store.folder("papers", uri.rsplit("/", 1)[-1]) / CHANGED
+        changed = read_jsonl(path, Paper) if path.exists() else ()
+        known = catalog.known(changed) if changed else frozenset()
+        mine = [paper for paper in changed if paper.id in known]
+        if mine:
+            kept = keep_known(mine, store)
+            catalog.add_folder(kept, read_manifest(kept))
+
+
+def refresh_known(settings: Settings, progress: Progress = silent) -> dict[str, int]:
+    """Ask the sources anew for every paper that something was made of: new versions, withdrawals, licences.
+
+    Listings show what changed lately and still fits a query; this finds the rest. 80 arXiv papers are one request.
+
+    Returns:
+        Counts: asked, changed, unknown_at_source.
+
+    Raises:
+        SourceError: a source can't be reached; what was answered before is kept.
+    """
+    store, catalog = Store.at(settings.store_root), open_catalog(settings)
+    try:
+        read = {document.paper for document in catalog.each("document") if isinstance(document, Document)}
+        had: set[tuple[str, bool, str | None]] = set()
+        ids: dict[str, None] = {}
+        for paper in catalog.each("paper"):
+            if isinstance(paper, Paper):
+                had.add((paper.key, paper.withdrawn, paper.licence))
+                if paper.key in read and not paper.id.startswith("guide:"):
+                    ids[paper.id] = None
+        counts, done = {"asked": len(ids), "changed": 0, "unknown_at_source": 0}, 0
+        for page in refresh(list(ids), settings):
+            new = [paper for paper in page.papers if (paper.key, paper.withdrawn, paper.licence) not in had]
+            counts["changed"] += len(new)
+            counts["unknown_at_source"] += sum(reject.reason == "unknown_at_source" for reject in page.rejects)
+            if new:
+                kept = keep_known(new, store)
+                catalog.add_folder(kept, read_manifest(kept))
+            done += page.total or 0
+            progress("known papers asked for anew", done, counts["asked"])
+        return counts
+    finally:
+        catalog.close()
 
 
 def _batches(guides: Sequence[Paper], chosen: dict[str, str], size: int) -> Iterator[Batch]:

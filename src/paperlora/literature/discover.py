@@ -21,6 +21,8 @@ from paperlora.settings import Settings
 from paperlora.store import Store, read_json, read_manifest, write_json, write_jsonl
 
 KIND = "papers"
+CHANGED = "changed.jsonl"
+"""In a harvested page's folder: new versions and withdrawals that fit no topic, for whoever knows the papers."""
 STAGE = "ingest"
 
 
@@ -252,7 +254,10 @@ def _keep(
     search: Search, before: str, page: Page, wanted: int | None, so_far: Mapping[str, int], store: Store
 ) -> Stored:
     """Store one page. A last page with nothing on it is none: only its cursor counts."""
-    found = [paper for paper in (_told(paper, search) for paper in page.papers) if paper.topics]
+    told = [_told(paper, search) for paper in page.papers]
+    found = [paper for paper in told if paper.topics]
+    # A new abstract, or none any more, fits no topic: whether the paper was known before only the catalog can tell.
+    changed = [paper for paper in told if not paper.topics and (paper.version > 1 or paper.withdrawn)]
     merged = merge(found)
     taken = merged if wanted is None else merged[: max(wanted - so_far.get("papers", 0), 0)]
     enough = wanted is not None and so_far.get("papers", 0) + len(taken) >= wanted
@@ -268,11 +273,13 @@ def _keep(
         "unmatched": len(page.papers) - len(found), "beyond": len(merged) - len(taken) + unseen,
     }  # fmt: skip
     key = _page_key(search, before)
-    if not taken and not rejects and page.last:
+    if not taken and not rejects and not changed and page.last:
         return Stored("", record, {**counts, "requests": 1})
     with store.writing(KIND, key) as draft:
         write_jsonl(draft.path / "papers.jsonl", taken)
         write_json(draft.path / "page.json", record)
+        if changed:
+            write_jsonl(draft.path / CHANGED, changed)
         draft.settings = {"source": search.source, "query": search.query}
         draft.counts, draft.rejects = counts, list(rejects)
     return Stored(store.uri(KIND, key), record, {**counts, "requests": 1})
@@ -288,6 +295,21 @@ def _told(paper: Paper, search: Search) -> Paper:
 
 def _withdrawn(paper: Paper) -> Reject:
     return Reject(stage=STAGE, item=paper.key, reason="withdrawn", detail="Its authors took it back.")
+
+
+def keep_known(papers: Sequence[Paper], store: Store) -> str:
+    """Store records of known papers that came apart from any listing of a topic.
+
+    Returns:
+        URI of their folder.
+    """
+    key = f"known-{digest([paper.model_dump(mode='json') for paper in papers])[:20]}"
+    if not store.has(KIND, key):
+        with store.writing(KIND, key) as draft:
+            write_jsonl(draft.path / "papers.jsonl", papers)
+            draft.counts = {"papers": len(papers)}
+            draft.rejects = [_withdrawn(paper) for paper in papers if paper.withdrawn]
+    return store.uri(KIND, key)
 
 
 def check_first_runs(found: Iterable[Discovered]) -> None:
