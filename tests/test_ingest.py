@@ -107,6 +107,21 @@ def test_document_tells_where_it_came_from(found: tuple[Paper, ...], settings: S
     )
 
 
+def test_damaged_page_leaves_the_next_kind_to_be_read(
+    found: tuple[Paper, ...], settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hollow = b'<!DOCTYPE html><html><body><article class="ltx_document"><h1 class="ltx_title_document">Gone</h1></article></body></html>'
+    monkeypatch.setattr("paperlora.sandbox.library.Entry.html_bytes", lambda entry: hollow if entry.title.startswith("Quartz") else None)
+    wanting = settings.model_copy(update={"reading": settings.reading.model_copy(update={"prefer": ("html", "pdf")})})
+    quartz = paper_named(found, "Quartz Decoding")
+    result = ingest_papers([quartz], wanting, store)
+    assert not result.rejects
+    document = read_json(Path(result.documents[0]) / "document.json", Document)
+    assert document.origin is not None and document.origin.kind == "pdf" and "html can't be read (no_text)" in document.origin.why
+    only = settings.model_copy(update={"reading": settings.reading.model_copy(update={"prefer": ("html",)})})
+    assert [reject.reason for reject in ingest_papers([quartz], only, store).rejects] == ["no_text"]
+
+
 def test_second_run_reads_and_asks_nothing(
     found: tuple[Paper, ...], sandbox: Sandbox, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from paperlora.errors import DocumentUnreadable, SourceError
 from paperlora.literature.fetch import Downloader
-from paperlora.literature.fulltext import fetch_fulltext
+from paperlora.literature.fulltext import Kind, fetch_fulltext
 from paperlora.literature.guides import guide_path, guides
 from paperlora.literature.reader import PARSER, PARSER_VERSION, FileKind, PdfReader
 from paperlora.progress import Progress, silent
@@ -120,17 +120,30 @@ class _Line:
 
     def run(self, paper: Paper) -> Outcome:
         try:
-            with self._fetching:
-                fetched = _fetch(paper, self._settings, self._store, self._downloader)
-            reused = self._store.has(KIND, fetched.key)
-            if not reused:
-                document = self._reader.read(fetched.path, paper.key, fetched.origin.kind)
-                _keep(fetched, document, self._store)
+            return self._best_kind(paper, self._settings.reading.prefer)
         except DocumentUnreadable as error:
             return Outcome(paper, reject=_reject(paper, error.reason, error.message))
         except SourceError as error:
             reason = "source_unavailable" if error.transient else "source_refused"
             return Outcome(paper, reject=_reject(paper, reason, error.message))
+
+    def _best_kind(self, paper: Paper, kinds: tuple[Kind, ...], tried: str = "") -> Outcome:
+        """The first of the kinds that there is and that can be read: a damaged page leaves the PDF to be read."""
+        reading = self._settings.reading.model_copy(update={"prefer": kinds})
+        with self._fetching:
+            fetched = _fetch(paper, self._settings.model_copy(update={"reading": reading}), self._store, self._downloader)
+        reused = self._store.has(KIND, fetched.key)
+        try:
+            if not reused:
+                document = self._reader.read(fetched.path, paper.key, fetched.origin.kind)
+                origin = fetched.origin.model_copy(update={"why": tried + fetched.origin.why})
+                _keep(fetched._replace(origin=origin), document, self._store)
+        except DocumentUnreadable as error:
+            kind = fetched.origin.kind
+            rest = kinds[kinds.index(kind) + 1 :] if kind in kinds else ()
+            if not rest:
+                raise
+            return self._best_kind(paper, rest, f"{tried}{kind} can't be read ({error.reason}); ")
         return Outcome(paper, self._store.uri(KIND, fetched.key), reused=reused)
 
 
