@@ -39,7 +39,10 @@ def write_config(settings: Settings, sandbox: Sandbox, base_model: str) -> Path:
         f'base_model = "{base_model}"',
         f'[arxiv]\nurl = "{sandbox.arxiv_url}"\ndelay_seconds = 0.05',
         f'[semantic_scholar]\nurl = "{sandbox.semantic_scholar_url}"\ndelay_seconds = 0.05',
+        f'[openalex]\nurl = "{sandbox.openalex_url}"',
         '[llm]\nprovider = "extractive"',
+        # The gate by meaning catches little on so small a model, and takes a second a paper and idea.
+        "[microdata]\nmeaning = false",
         f"[train]\nmax_adapters = {ADAPTERS}\nbank_size = {ADAPTERS}",
         "[recipe]\n" + "\n".join(f"{key} = {_toml(value)}" for key, value in RECIPE.items()),
         "[ideas]\nmax_per_paper = 4",
