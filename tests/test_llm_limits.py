@@ -305,6 +305,7 @@ def test_limit_is_remembered_for_the_next_process(crowded: CrowdedEndpoint, tmp_
     assert again.endpoint.gate.limit == found
 
 
+@pytest.mark.slow
 def test_long_retry_after_stops_everybody_once() -> None:
     """A window of four requests: after the second refusal nobody asks until it is over."""
     with CrowdedEndpoint(Rules(delay=0.02, per_minute=60 * 4 / 6, window=6)) as endpoint:

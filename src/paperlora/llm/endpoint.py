@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
+
+import openai
 
 from paperlora.llm.book import Book
 from paperlora.llm.gate import Gate
 from paperlora.llm.ladder import Abilities
+from paperlora.llm.loop import the_loop
 from paperlora.llm.transport import Transport
 from paperlora.records import digest
 from paperlora.settings import LlmSettings
@@ -31,6 +34,9 @@ class Endpoint:
         start = max(settings.concurrency, int(learnt.get("concurrency", 0)))
         self.gate = Gate(start, settings.max_concurrency, _SLOW_SHARE * settings.timeout_seconds)
         self.transport = Transport(settings)
+        # Its connections belong to the loop's thread: closed anywhere else, their numbers would be given to new ones while
+        # the loop still listens to the old.
+        finalize(self, _close, self.transport.client).atexit = False
         known = {name: value for name, value in learnt.items() if name in Abilities._fields}
         self._abilities = Abilities(**known)
 
@@ -58,6 +64,10 @@ class Endpoint:
         if learnt != self._written:
             self._written = learnt
             self._book.learn(self.key, learnt, until)
+
+
+def _close(client: openai.AsyncOpenAI) -> None:
+    the_loop().start(client.close())
 
 
 _open: WeakValueDictionary[tuple[Any, ...], Endpoint] = WeakValueDictionary()

@@ -26,6 +26,8 @@ _LONG_SECONDS = 5.0
 """A Retry-After from here on stops everybody."""
 _FEW = 4
 """Places of which one is a large share: where so few were served, a refusal means a slower pace."""
+_WELL_KNOWN = 0.9
+"""Of the most that were served at once lately: fewer can't have been too many."""
 _LONG_ROW = 8
 """Refusals without an answer between them: fewer places, too, and not only a slower pace."""
 _VAIN, _VAIN_SECONDS, _LONGEST_REST_SECONDS = 3, 0.25, 30.0
@@ -129,7 +131,9 @@ class Gate:
         self._row += 1
         self._rest_if_vain(slot, now)
         known = slot.level <= self._row_best and slot.number != self._probing
-        if known and (self._row > 1 or self.pace.gap or self.limit <= _FEW):
+        if known and (
+            self._row > 1 or self.pace.gap or self.limit <= _FEW or slot.level < _WELL_KNOWN * self._row_best
+        ):
             if retry_after >= _LONG_SECONDS:
                 self._rest_until = max(self._rest_until, now + retry_after)
                 self.pace.forget(slot.taken)
