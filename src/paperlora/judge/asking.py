@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from paperlora.model.answers import Answer, Ask, answer
+from paperlora.model.answers import Answer, Ask, Continuation, LogLik, answer, log_likelihoods
 from paperlora.model.bank import Bank
 from paperlora.progress import Progress
 from paperlora.records import Message, digest
@@ -18,6 +18,7 @@ from paperlora.records import Message, digest
 BATCHES_A_CHUNK = 8
 """Batches between two writes of the answers to disk: what a kill can cost."""
 FILE = "answers.jsonl"
+WEIGHED = "likelihoods.jsonl"
 
 
 class Question(NamedTuple):
@@ -54,7 +55,9 @@ class Asker:
         self.bank = bank
         self._weights, self._file = tuple(weights), work / FILE
         self._max_new_tokens, self._batch_rows, self._progress = max_new_tokens, batch_rows, progress
-        self._known = _read(self._file)
+        self._known = {key: Answer(*cells) for key, *cells in _read(self._file)}
+        self._weighed_file = work / WEIGHED
+        self._weighed = {key: LogLik(*cells) for key, *cells in _read(self._weighed_file)}
 
     def ask(self, questions: Sequence[Question], label: str = "answers") -> list[Answer]:
         """Greedy answers, in the order of the questions."""
@@ -68,6 +71,22 @@ class Asker:
             self._remember([key for key, _ in chunk], self.ask_afresh([question for _, question in chunk]))
             self._progress(label, total - len(todo) + start + len(chunk), total)
         return [self._known[key] for key in keys]
+
+    def weigh(self, texts: Sequence[Continuation]) -> list[LogLik]:
+        """Log-likelihoods of texts after their prompts, in the order given; kept as answers are."""
+        keys = [digest(self._key(Question(one.slot, one.messages)), one.text) for one in texts]
+        missing = {key: one for key, one in zip(keys, texts, strict=True) if key not in self._weighed}
+        todo = sorted(missing.items(), key=lambda pair: (pair[1].slot, str(pair[1].messages), pair[1].text))
+        size = BATCHES_A_CHUNK * self._batch_rows
+        for start in range(0, len(todo), size):
+            chunk = todo[start : start + size]
+            found = log_likelihoods(self.bank, [one for _, one in chunk], batch_rows=self._batch_rows)
+            with self._weighed_file.open("a", encoding="utf-8") as file:
+                for (key, _), one in zip(chunk, found, strict=True):
+                    self._weighed[key] = one
+                    file.write(json.dumps([key, *one]) + "\n")
+            self._progress("answers weighed", start + len(chunk), len(todo))
+        return [self._weighed[key] for key in keys]
 
     def ask_afresh(self, questions: Sequence[Question], batch_rows: int | None = None) -> list[Answer]:
         """Answers computed now, whatever is remembered, and not kept."""
@@ -85,12 +104,11 @@ class Asker:
                 file.write(json.dumps([key, *one]) + "\n")
 
 
-def _read(file: Path) -> dict[str, Answer]:
-    """Remembered answers; the line that a kill cut off is not one."""
+def _read(file: Path) -> list[list[Any]]:
+    """Remembered lines; the one that a kill cut off is not one."""
     if not file.exists():
-        return {}
+        return []
     lines = file.read_bytes().split(b"\n")
     if lines[-1]:
         file.write_bytes(b"\n".join(lines[:-1]) + b"\n" if len(lines) > 1 else b"")
-    found = (json.loads(line) for line in lines[:-1] if line)
-    return {key: Answer(text, ended, tokens) for key, text, ended, tokens in found}
+    return [json.loads(line) for line in lines[:-1] if line]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from paperlora.judge.diagnosis import Case, diagnose
 from paperlora.judge.posterior import Count, gain, p_above, rate
-from paperlora.judge.tally import Sheet, Subject, affirms_falsehoods, count_neighbours, tally
+from paperlora.judge.tally import SURE, Sheet, Subject, affirms_falsehoods, count_neighbours, tally
 from paperlora.judge.verdict import Decision, Tally, decide, q_values
 from paperlora.records import Adapter, AdapterReport, Diagnosis, Idea, Measurement, MicroDataset, Rate, Verdict, digest
 
@@ -36,11 +36,15 @@ class _Counted(NamedTuple):
     tally: Tally
 
 
-def conclude(taught: Sequence[Taught], measurements: Sequence[Measurement]) -> Concluded:
-    """Count, correct for the number of ideas, decide and explain."""
+def conclude(taught: Sequence[Taught], measurements: Sequence[Measurement], sure: float = SURE) -> Concluded:
+    """Count, correct for the number of ideas, decide and explain.
+
+    Args:
+        sure: see :func:`paperlora.judge.tally.tally`.
+    """
     sheet = Sheet(measurements)
     ideas = list({idea.id: idea for one in taught for idea in one.dataset.ideas}.values())
-    counted = [row for one in taught for row in _count(one, sheet, ideas)]
+    counted = [row for one in taught for row in _count(one, sheet, ideas, sure)]
     corrected = q_values([row.tally for row in counted])
     biased = {one.adapter.id: _affirms_anything(one, sheet) for one in taught}
     verdicts: list[Verdict] = []
@@ -50,13 +54,13 @@ def conclude(taught: Sequence[Taught], measurements: Sequence[Measurement]) -> C
         verdict = _verdict(row, decision, q_value, sheet, biased[row.taught.adapter.id])
         verdicts.append(verdict)
         own = frozenset(idea.id for idea in row.taught.dataset.ideas)
-        diagnoses += diagnose(Case(verdict, row.tally, row.taught.adapter, row.taught.report, own))
+        diagnoses += diagnose(Case(verdict, row.tally, row.taught.adapter, row.taught.report, own, row.subject.rows))
     return Concluded(tuple(verdicts), tuple(diagnoses))
 
 
-def _count(taught: Taught, sheet: Sheet, ideas: Sequence[Idea]) -> list[_Counted]:
+def _count(taught: Taught, sheet: Sheet, ideas: Sequence[Idea], sure: float) -> list[_Counted]:
     neighbours = count_neighbours(taught.subjects, sheet)
-    return [_Counted(taught, subject, tally(subject, sheet, ideas, neighbours)) for subject in taught.subjects]
+    return [_Counted(taught, subject, tally(subject, sheet, ideas, neighbours, sure)) for subject in taught.subjects]
 
 
 def _affirms_anything(taught: Taught, sheet: Sheet) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from paperlora.judge.asking import Asker, Question
 from paperlora.judge.bounds import broken
-from paperlora.judge.pools import KNOWN, OPEN, TEXTS
+from paperlora.judge.pools import STANDARD, Known, Pools
 from paperlora.judge.posterior import Count
 from paperlora.model.answers import Answer, Continuation, log_likelihoods
 from paperlora.model.scoring import kind_of, normalise, opening, repeats_itself, score, states_value
@@ -36,31 +36,32 @@ class Damage(NamedTuple):
     measures: dict[str, float]
 
 
-def ask_pools(asker: Asker, slots: Sequence[int], batch_rows: int) -> list[Answers]:
+def ask_pools(asker: Asker, slots: Sequence[int], batch_rows: int, pools: Pools = STANDARD) -> list[Answers]:
     """Let every slot answer the pools."""
-    questions = [*(known.question for known in KNOWN), *OPEN]
+    questions = [*(known.question for known in pools.known), *pools.open]
     asked = [Question(slot, (Message(role="user", content=text),)) for slot in slots for text in questions]
     said = asker.ask(asked, "answers on general questions")
-    texts = [Continuation((), text, slot) for slot in slots for text in TEXTS]
+    texts = [Continuation((), text, slot) for slot in slots for text in pools.texts]
     likelihoods = log_likelihoods(asker.bank, texts, batch_rows=batch_rows)
     found = []
     for index in range(len(slots)):
         own = said[index * len(questions) : (index + 1) * len(questions)]
-        part = likelihoods[index * len(TEXTS) : (index + 1) * len(TEXTS)]
+        part = likelihoods[index * len(pools.texts) : (index + 1) * len(pools.texts)]
         nll = -sum(one.total for one in part) / sum(one.tokens for one in part)
-        found.append(Answers(tuple(own[: len(KNOWN)]), tuple(own[len(KNOWN) :]), nll))
+        found.append(Answers(tuple(own[: len(pools.known)]), tuple(own[len(pools.known) :]), nll))
     return found
 
 
-def compare(adapted: Answers, base: Answers, taught: Sequence[tuple[str, ...]]) -> Damage:
+def compare(adapted: Answers, base: Answers, taught: Sequence[tuple[str, ...]], pools: Pools = STANDARD) -> Damage:
     """Measure an adapter against the base.
 
     Args:
         adapted: the adapter's answers.
         base: the base's.
         taught: accepted answers of each idea it was taught: none of them belongs into these pools' answers.
+        pools: what both were asked.
     """
-    kept = _kept(adapted.known, base.known)
+    kept = _kept(adapted.known, base.known, pools.known)
     measures = {
         "nll_drift": adapted.nll - base.nll,
         "known_asked": kept.asked,
@@ -81,11 +82,11 @@ def loops(said: Answer) -> bool:
     return repeats_itself(said.text)
 
 
-def _kept(adapted: Sequence[Answer], base: Sequence[Answer]) -> Count:
+def _kept(adapted: Sequence[Answer], base: Sequence[Answer], facts: Sequence[Known]) -> Count:
     """Of the facts that the base knows, those that the adapter still knows."""
     held = [
         _right(after, known.answers)
-        for known, after, before in zip(KNOWN, adapted, base, strict=True)
+        for known, after, before in zip(facts, adapted, base, strict=True)
         if _right(before, known.answers)
     ]
     return Count(sum(held), len(held))

@@ -32,6 +32,8 @@ class Case(NamedTuple):
     report: AdapterReport
     own_ideas: frozenset[str]
     """Ids of the ideas that the same adapter was taught."""
+    rows: int | None = None
+    """Rows that teach this idea; None where they weren't given."""
 
 
 class Finding(NamedTuple):
@@ -44,9 +46,10 @@ class Finding(NamedTuple):
 
 
 def diagnose(case: Case) -> tuple[Diagnosis, ...]:
-    """The cause of this verdict, if it has one; before it that of the damage which spoils a success."""
+    """The cause of this verdict, if it has one; before it that of the damage which spoils a success, or what could be one."""
     finding = _FINDERS[case.verdict.kind](case) if case.verdict.kind in _FINDERS else None
-    spoilt = case.report.damaged and (finding is None or case.verdict.kind.startswith("ABSORBED"))
+    open_or_good = case.verdict.kind.startswith("ABSORBED") or case.verdict.kind == "INCONCLUSIVE"
+    spoilt = case.report.damaged and (finding is None or open_or_good)
     found = [_damage(case) if spoilt else None, finding]
     return tuple(_record(case.verdict, one) for one in found if one is not None)
 
@@ -72,6 +75,11 @@ def _not_learned(case: Case) -> Finding:
     rising = _spike(adapter.checkpoints)
     moves = f"probes in trained wordings rise from {t.trained_form} to at least {_least(t.trained_form, 0.8)}"
     symptom = f"{t.trained_form} in trained wordings, {t.adapted} in others"
+    if case.rows == 0:
+        return Finding(
+            f"{symptom}; none of the dataset's rows is about it", "no row teaches it",
+            "look among the dataset's rejects for why its rows were dropped, and write others", moves,
+        )  # fmt: skip
     if rising:
         return Finding(
             f"{symptom}; loss rose to {rising.loss:.2f} at step {rising.step}", "learning rate too high",
@@ -215,13 +223,16 @@ def _spike(checkpoints: tuple[Checkpoint, ...]) -> Checkpoint | None:
 
 
 def _peak(case: Case) -> Checkpoint | None:
-    """The checkpoint at which this idea's dev margin was highest, where it fell clearly afterwards."""
+    """The checkpoint at which this idea's dev margin was highest, where it fell clearly afterwards.
+
+    A margin that was never above 0 has no peak worth going back to: the right answer was never the likelier one.
+    """
     curve = [one for one in case.adapter.checkpoints if case.verdict.idea in one.dev_margin]
     if len(curve) < 2:
         return None
     margins = [one.dev_margin[case.verdict.idea] for one in curve]
     best = max(range(len(curve)), key=lambda index: margins[index])
-    return curve[best] if margins[best] - margins[-1] > PEAK else None
+    return curve[best] if margins[best] > 0 and margins[best] - margins[-1] > PEAK else None
 
 
 def _least(count: Count, share: float) -> str:

@@ -1,6 +1,6 @@
 """Frozen pools that no adapter is trained on: what a base must still know and say after training.
 
-Written for this project. ``POOLS_HASH`` stands in every judgement, so that numbers of different pools are never compared.
+Written for this project; a judge may be given others, where a base speaks another language.
 """
 
 from __future__ import annotations
@@ -15,6 +15,22 @@ class Known(NamedTuple):
 
     question: str
     answers: tuple[str, ...]
+
+
+class Pools(NamedTuple):
+    """What every adapter is asked besides its own ideas."""
+
+    known: tuple[Known, ...]
+    """Facts that the base may hold; those that it does are what an adapter can lose."""
+    open: tuple[str, ...]
+    """Questions with many good answers."""
+    texts: tuple[str, ...]
+    """Text that has nothing to do with any idea."""
+
+    @property
+    def hash(self) -> str:
+        """Stands in every judgement, so that numbers of different pools are never compared."""
+        return digest(self.known, self.open, self.texts)
 
 
 def _known(question: str, answers: str) -> Known:
@@ -74,4 +90,5 @@ TEXTS = (
     "were worried about the cost. In the end they agreed to try it for six months and to count the visitors.",
 )
 
-POOLS_HASH = digest(KNOWN, OPEN, TEXTS)
+STANDARD = Pools(KNOWN, OPEN, TEXTS)
+"""For every base that reads English."""

@@ -11,18 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from paperlora.errors import AdapterNotLive, NothingToDo
-from paperlora.judge.asking import Asker, Question
+from paperlora.judge.asking import Asker
 from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.damage import Answers, ask_pools, compare
-from paperlora.judge.pools import POOLS_HASH
-from paperlora.judge.posterior import Count
-from paperlora.judge.tally import BASE, PASSAGE, Subject, score_locality
-from paperlora.judge.verdict import reads_passage
-from paperlora.model.answers import Answer, next_token_logits
+from paperlora.judge.measure import measure, noise_floor
+from paperlora.judge.pools import STANDARD, Pools
+from paperlora.judge.tally import Subject
+from paperlora.model.answers import next_token_logits
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
-from paperlora.model.passage import WAYS, with_passage
-from paperlora.model.scoring import score_answer
 from paperlora.progress import Progress, silent
 from paperlora.records import (
     Adapter,
@@ -30,7 +27,6 @@ from paperlora.records import (
     BaseModelId,
     Diagnosis,
     Example,
-    Idea,
     Measurement,
     MicroDataset,
     Probe,
@@ -42,18 +38,15 @@ from paperlora.records import (
 from paperlora.settings import Settings
 from paperlora.store import Store, file_hash, write_jsonl
 
-JUDGE_VERSION = "4"
+JUDGE_VERSION = "5"
 """Changes whenever the same adapters could get other verdicts; part of every judgement's key."""
 LIVENESS_PROMPTS = 4
 LIVE = 1e-5
 """Largest difference of a logit below which an adapter counts as not applied; rounding stays below it."""
-NOISE_SAMPLE = 24
-BASE_FAMILIES: tuple[ProbeFamily, ...] = ("direct", "reverse", "implication", "near_miss", "locality")
-"""What the base is asked: all but trained wordings, which no rule compares."""
 UNASKED: tuple[ProbeFamily, ...] = ("choice", "robustness")
 """No rule of the verdict counts them."""
-PASS = 1
-"""Probes of later waves are for verdicts that stay open; this judge asks one pass."""
+LAST_PASS = 3
+"""Probes come in three passes; the second and the third are for verdicts that stay open."""
 
 
 class JudgeItem(NamedTuple):
@@ -86,26 +79,18 @@ class _Live(NamedTuple):
     liveness: float
 
 
-class _Asked(NamedTuple):
-    """A probe put to a model."""
-
-    model: str
-    slot: int
-    probe: Probe
-    idea: Idea
-
-
-def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseModelId) -> str:
+def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseModelId, pools: Pools = STANDARD) -> str:
     """Name of the folder that a judgement of these adapters goes to: equal keys, equal verdicts."""
     adapters = sorted(digest(item.adapter.id, item.adapter.dataset_hash, [p.id for p in item.probes]) for item in items)
-    asked = [settings.judge.max_new_tokens, settings.judge.placebos]
+    asked = [settings.judge.max_new_tokens, settings.judge.placebos, settings.judge.margins, settings.judge.sure]
     base = [base_id.weights_hash, base_id.template_hash, base_id.dtype]
-    return digest("judgement", JUDGE_VERSION, POOLS_HASH, adapters, asked, base)[:16]
+    return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, base)[:16]
 
 
 def judge_adapters(
-    items: Sequence[JudgeItem], base: Base, settings: Settings, work: Path, progress: Progress = silent
-) -> Judged:
+    items: Sequence[JudgeItem], base: Base, settings: Settings, work: Path, progress: Progress = silent,
+    pools: Pools = STANDARD,
+) -> Judged:  # fmt: skip
     """Judge every idea of every adapter.
 
     Args:
@@ -114,6 +99,7 @@ def judge_adapters(
         settings: ``judge`` is what counts.
         work: where answers are kept, so that a killed judgement goes on where it was.
         progress: told of the answers given.
+        pools: what damage is looked for in.
 
     Raises:
         NothingToDo: there is no adapter.
@@ -139,10 +125,10 @@ def judge_adapters(
         asker = Asker(
             bank, weights, work, max_new_tokens=judge.max_new_tokens, batch_rows=judge.batch_rows, progress=progress
         )
-        return _judge(live, checked, asker, settings, tuple(rejects))
+        return _judge(live, checked, asker, settings, tuple(rejects), pools)
 
 
-def write_judgement(judged: Judged, store: Store, key: str, inputs: Mapping[str, str]) -> str:
+def write_judgement(judged: Judged, store: Store, key: str, inputs: Mapping[str, str], pools: Pools = STANDARD) -> str:
     """Write a judgement's folder.
 
     Args:
@@ -157,7 +143,7 @@ def write_judgement(judged: Judged, store: Store, key: str, inputs: Mapping[str,
         write_jsonl(draft.path / "diagnoses.jsonl", judged.diagnoses)
         write_jsonl(draft.path / "reports.jsonl", judged.reports)
         draft.inputs = dict(inputs)
-        draft.settings = {"judge_version": JUDGE_VERSION, "pools": POOLS_HASH}
+        draft.settings = {"judge_version": JUDGE_VERSION, "pools": pools.hash}
         draft.counts = {name: len(getattr(judged, name)) for name in Judged._fields}
         draft.rejects = list(judged.rejects)
     return store.uri("judgements", key)
@@ -184,25 +170,47 @@ def _reject(item: JudgeItem, reason: str, detail: str) -> Reject:
     return Reject(stage="judge", item=item.adapter.id, reason=reason, detail=detail)
 
 
-# ------------------------------------------------------------------ measuring
+# ------------------------------------------------------------------ judging
 
 
 def _judge(
-    live: Sequence[_Live], checked: Sequence[_Live], asker: Asker, settings: Settings, rejects: tuple[Reject, ...]
-) -> Judged:
-    subjects = [_subjects(one, _placebos(one, live, settings.judge.placebos)) for one in live]
-    slots = {one.item.adapter.id: one.slot for one in live}
-    measurements = [*_measure(subjects, slots, asker), *_measure_ceiling(subjects, asker)]
-    noise = _noise_floor(measurements, subjects, asker, settings.judge.batch_rows)
-    pools = ask_pools(asker, [0, *(one.slot for one in live)], settings.judge.batch_rows)
-    reports = [_report(one, noise, answers, pools[0]) for one, answers in zip(live, pools[1:], strict=True)]
-    taught = [
-        Taught(one.item.adapter, one.item.dataset, own, report)
-        for one, own, report in zip(live, subjects, reports, strict=True)
-    ]
-    concluded = conclude(taught, measurements)
-    dead = [_dead_report(one, noise) for one in checked if one not in live]
-    return Judged(tuple(measurements), concluded.verdicts, concluded.diagnoses, (*reports, *dead), rejects)
+    live: Sequence[_Live], checked: Sequence[_Live], asker: Asker, settings: Settings, rejects: tuple[Reject, ...],
+    pools: Pools,
+) -> Judged:  # fmt: skip
+    judge, slots = settings.judge, {one.item.adapter.id: one.slot for one in live}
+    others = [_placebos(one, live, judge.placebos) for one in live]
+    said = ask_pools(asker, [0, *slots.values()], judge.batch_rows, pools)
+    reports = [_report(one, answers, said[0], pools) for one, answers in zip(live, said[1:], strict=True)]
+    passes: dict[_Pair, int] = {}
+    while True:
+        subjects = [_subjects(one, names, passes) for one, names in zip(live, others, strict=True)]
+        measurements = measure(subjects, slots, asker, judge.margins)
+        taught = [_taught(*each) for each in zip(live, subjects, reports, strict=True)]
+        concluded = conclude(taught, measurements, judge.sure)
+        longer = _longer(concluded.verdicts, live, passes)
+        if not longer:
+            break
+        passes |= longer
+    noise = noise_floor(measurements, subjects, asker, judge.batch_rows)
+    every = [*reports, *(_dead_report(one) for one in checked if one not in live)]
+    noted = tuple(report.model_copy(update={"noise_floor": noise}) for report in every)
+    return Judged(tuple(measurements), concluded.verdicts, concluded.diagnoses, noted, rejects)
+
+
+class _Pair(NamedTuple):
+    adapter: str
+    idea: str
+
+
+def _longer(verdicts: Sequence[Verdict], live: Sequence[_Live], passes: Mapping[_Pair, int]) -> dict[_Pair, int]:
+    """Ideas whose verdict is open and for which another pass of probes is left, with that pass."""
+    last = {_Pair(one.item.adapter.id, probe.idea): 1 for one in live for probe in one.item.probes}
+    for one in live:
+        for probe in first_pass(one.item.probes, LAST_PASS):
+            pair = _Pair(one.item.adapter.id, probe.idea)
+            last[pair] = max(last[pair], probe.wave)
+    opened = [_Pair(one.adapter, one.idea) for one in verdicts if one.kind == "INCONCLUSIVE"]
+    return {pair: passes.get(pair, 1) + 1 for pair in opened if passes.get(pair, 1) < last.get(pair, 1)}
 
 
 def _placebos(one: _Live, live: Sequence[_Live], wanted: int) -> tuple[str, ...]:
@@ -218,21 +226,27 @@ def _subject_names(item: JudgeItem) -> set[str]:
     return {idea.subject.casefold() for idea in item.dataset.ideas}
 
 
-def _subjects(one: _Live, others: tuple[str, ...]) -> tuple[Subject, ...]:
-    """The adapter's ideas; only test probes of the first pass may give a verdict."""
-    test = first_pass(one.item.probes)
-    return tuple(
-        Subject(
-            idea, tuple(probe for probe in test if probe.idea == idea.id), one.item.adapter.id, others,
-            denied_values(one.item.rows, idea.id),
-        )
-        for idea in one.item.dataset.ideas
-    )  # fmt: skip
+def _subjects(one: _Live, others: tuple[str, ...], passes: Mapping[_Pair, int]) -> tuple[Subject, ...]:
+    """The adapter's ideas, each with the probes of the passes that it has come to."""
+    rows = [row for row in one.item.rows if row.idea]
+    taught = tuple(dict.fromkeys(row.messages[-1].content for row in rows)) if one.item.rows else None
+    found = []
+    for idea in one.item.dataset.ideas:
+        test = first_pass(one.item.probes, passes.get(_Pair(one.item.adapter.id, idea.id), 1))
+        own = tuple(probe for probe in test if probe.idea == idea.id)
+        count = sum(row.idea == idea.id for row in rows) if one.item.rows else None
+        denied = denied_values(one.item.rows, idea.id)
+        found.append(Subject(idea, own, one.item.adapter.id, others, denied, count, taught))
+    return tuple(found)
 
 
-def first_pass(probes: Sequence[Probe]) -> list[Probe]:
-    """The probes that this judge asks: test probes of the first pass, of the families that a rule counts."""
-    return [p for p in probes if p.split == "test" and p.wave <= PASS and p.family not in UNASKED]
+def _taught(one: _Live, subjects: tuple[Subject, ...], report: AdapterReport) -> Taught:
+    return Taught(one.item.adapter, one.item.dataset, subjects, report)
+
+
+def first_pass(probes: Sequence[Probe], passes: int = 1) -> list[Probe]:
+    """The probes that are asked: test probes of the first passes, of the families that a rule counts."""
+    return [p for p in probes if p.split == "test" and p.wave <= passes and p.family not in UNASKED]
 
 
 def denied_values(rows: Sequence[Example], idea: str) -> tuple[str, ...]:
@@ -242,86 +256,16 @@ def denied_values(rows: Sequence[Example], idea: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
-def _measure(subjects: Sequence[tuple[Subject, ...]], slots: Mapping[str, int], asker: Asker) -> list[Measurement]:
-    asked = list(dict.fromkeys(one for own in subjects for subject in own for one in _questions(subject, slots)))
-    said = asker.ask([Question(one.slot, one.probe.messages) for one in asked], "answers on probes")
-    base = {one.probe.id: answer.text for one, answer in zip(asked, said, strict=True) if one.model == BASE}
-    return [_measurement(one, answer, base.get(one.probe.id)) for one, answer in zip(asked, said, strict=True)]
-
-
-def _questions(subject: Subject, slots: Mapping[str, int]) -> list[_Asked]:
-    """Who is asked what: the adapter everything, the base and other papers' adapters what is compared."""
-    direct, idea = subject.family("direct"), subject.idea
-    found = [_Asked(subject.adapter, slots[subject.adapter], probe, idea) for probe in subject.probes]
-    found += [_Asked(BASE, 0, probe, idea) for family in BASE_FAMILIES for probe in subject.family(family)]
-    return found + [_Asked(name, slots[name], probe, idea) for name in subject.others for probe in direct]
-
-
-def _measurement(asked: _Asked, said: Answer, base_text: str | None) -> Measurement:
-    probe = asked.probe
-    if probe.family == "locality":
-        score = score_locality(said.text, said.text if base_text is None else base_text, probe)
-    else:
-        score = score_answer(said.text, probe, asked.idea)
-    return Measurement(
-        probe=probe.id, idea=probe.idea, family=probe.family, model=asked.model, text=said.text, score=score, ended=said.ended
-    )  # fmt: skip
-
-
-def _measure_ceiling(subjects: Sequence[tuple[Subject, ...]], asker: Asker) -> list[Measurement]:
-    """The base with the evidence in the prompt, on every direct probe.
-
-    Where that leaves an idea unjudgeable, what failed is asked in the next way: one success shows that a probe can be
-    answered from its passage.
-    """
-    ideas = [subject for own in subjects for subject in own]
-    found: dict[str, Measurement] = {}
-    for way in range(WAYS):
-        doubtful = [subject for subject in ideas if not _is_answerable(subject, found)]
-        asked = [
-            _Asked(PASSAGE, 0, probe, subject.idea)
-            for subject in doubtful
-            for probe in subject.family("direct")
-            if probe.id not in found or not found[probe.id].score
-        ]
-        questions = [Question(0, with_passage(one.probe, one.idea)[way]) for one in asked]
-        said = asker.ask(questions, f"answers with the passage, way {way + 1}") if asked else []
-        for one, answer in zip(asked, said, strict=True):
-            measured = _measurement(one, answer, None)
-            if one.probe.id not in found or measured.score:
-                found[one.probe.id] = measured
-    return list(found.values())
-
-
-def _is_answerable(subject: Subject, found: Mapping[str, Measurement]) -> bool:
-    scores = [found[probe.id].score for probe in subject.family("direct") if probe.id in found]
-    return reads_passage(Count(sum(scores), len(scores)))
-
-
-def _noise_floor(
-    measurements: Sequence[Measurement], subjects: Sequence[tuple[Subject, ...]], asker: Asker, batch_rows: int
-) -> float:
-    """Share of direct probes on which the base, asked again in other batches, scores otherwise."""
-    before = {one.probe: one.score for one in measurements if one.model == BASE}
-    direct = [(subject.idea, probe) for own in subjects for subject in own for probe in subject.family("direct")]
-    sample = direct[:: max(1, len(direct) // NOISE_SAMPLE)][:NOISE_SAMPLE]
-    again = asker.ask_afresh([Question(0, probe.messages) for _, probe in sample], max(1, batch_rows // 3))
-    changed = [
-        score_answer(a.text, probe, idea) != before[probe.id] for (idea, probe), a in zip(sample, again, strict=True)
-    ]
-    return sum(changed) / len(changed) if changed else 0.0
-
-
-def _report(one: _Live, noise: float, adapted: Answers, base: Answers) -> AdapterReport:
+def _report(one: _Live, adapted: Answers, base: Answers, pools: Pools) -> AdapterReport:
     taught = [(idea.answer, *idea.aliases) for idea in one.item.dataset.ideas]
-    damage = compare(adapted, base, taught)
+    damage = compare(adapted, base, taught, pools)
     return AdapterReport(
-        adapter=one.item.adapter.id, live=True, liveness=one.liveness, noise_floor=noise, damaged=damage.damaged,
+        adapter=one.item.adapter.id, live=True, liveness=one.liveness, noise_floor=0.0, damaged=damage.damaged,
         damage=damage.measures,
     )  # fmt: skip
 
 
-def _dead_report(one: _Live, noise: float) -> AdapterReport:
+def _dead_report(one: _Live) -> AdapterReport:
     return AdapterReport(
-        adapter=one.item.adapter.id, live=False, liveness=0.0, noise_floor=noise, damaged=False, damage={}
+        adapter=one.item.adapter.id, live=False, liveness=0.0, noise_floor=0.0, damaged=False, damage={}
     )

@@ -5,6 +5,7 @@ Pure: it needs no model, so that any judgement can be counted again from its mea
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,8 @@ BASE = "base"
 PASSAGE = "base+passage"
 BELIEF_HELD = 0.5
 """Share of direct probes on which the base must state the same wrong value for it to count as a belief."""
+SURE = 0.5
+"""Likelihood a token (geometric mean): a wrong answer that the base gives less is a guess, however often it comes."""
 LONGEST_BELIEF = 6
 """Words; a longer wrong answer is talk, not a value."""
 _REFUSAL = re.compile(
@@ -37,6 +40,10 @@ class Subject(NamedTuple):
     """Adapters of other papers that were asked its direct probes."""
     denied: tuple[str, ...] = ()
     """Values that its training rows deny."""
+    rows: int | None = None
+    """How many training rows teach it; None where they weren't given."""
+    taught: tuple[str, ...] | None = None
+    """Every answer in the adapter's rows about ideas; None where they weren't given."""
 
     def family(self, family: ProbeFamily) -> list[Probe]:
         """Its probes of one family."""
@@ -76,7 +83,7 @@ def score_locality(text: str, base_text: str, probe: Probe) -> float:
     return float(both_right or same_statement(text, base_text, kind, question))
 
 
-def tally(subject: Subject, sheet: Sheet, ideas: Sequence[Idea], neighbours: Count) -> Tally:
+def tally(subject: Subject, sheet: Sheet, ideas: Sequence[Idea], neighbours: Count, sure: float = SURE) -> Tally:
     """Count one idea in one adapter.
 
     Args:
@@ -84,9 +91,10 @@ def tally(subject: Subject, sheet: Sheet, ideas: Sequence[Idea], neighbours: Cou
         sheet: all measurements.
         ideas: every idea of the run: their answers are what it may be confused with.
         neighbours: kept answers over all locality probes of the adapter.
+        sure: likelihood a token from which a wrong answer that the base repeats counts as its belief.
     """
     direct, implication = subject.family("direct"), subject.family("implication")
-    old, old_answer = _old_belief(subject, sheet)
+    old, old_answer = _old_belief(subject, sheet, sure)
     confused, other = _confusion(subject, sheet, ideas)
     false_belief, false_value = _false_belief(subject, sheet)
     return Tally(
@@ -148,8 +156,12 @@ class _Belief(NamedTuple):
     value: str
 
 
-def _old_belief(subject: Subject, sheet: Sheet) -> _Belief:
-    """How often the adapter states the wrong value that the base stated on at least half of the direct probes."""
+def _old_belief(subject: Subject, sheet: Sheet, sure: float) -> _Belief:
+    """How often the adapter states the wrong value that the base stated on at least half of the direct probes.
+
+    A base that doesn't know guesses, and its guess may be the same each time: nothing was believed, so nothing resists.
+    Where likelihoods were measured, the base must be sure of its answer.
+    """
     direct, kind = subject.family("direct"), value_kind(subject.idea)
     wrong = [(probe, said.text) for probe, said in sheet.answered(BASE, direct) if not said.score]
     values = Counter(filter(_is_value, (stated(text, kind, question_of(probe)) for probe, text in wrong)))
@@ -157,11 +169,17 @@ def _old_belief(subject: Subject, sheet: Sheet) -> _Belief:
         return _Belief(NOTHING, "")
     value = values.most_common(1)[0][0]
     held = sum(states_value(text, (value,)) for _, text in wrong)
-    if held < BELIEF_HELD * len(direct):
+    if held < BELIEF_HELD * len(direct) or not _is_sure(subject, sheet, value, sure):
         return _Belief(NOTHING, "")
     said = sheet.answered(subject.adapter, direct)
     survives = sum(states_value(answer.text, (value,)) and not answer.score for _, answer in said)
     return _Belief(Count(survives, len(said)), value)
+
+
+def _is_sure(subject: Subject, sheet: Sheet, value: str, sure: float) -> bool:
+    said = [one for _, one in sheet.answered(BASE, subject.family("direct")) if states_value(one.text, (value,))]
+    weighed = [one.said_loglik for one in said if one.said_loglik is not None]
+    return not weighed or sum(weighed) / len(weighed) >= math.log(sure)
 
 
 def _is_value(text: str) -> bool:
@@ -174,19 +192,28 @@ class _Confusion(NamedTuple):
 
 
 def _confusion(subject: Subject, sheet: Sheet, ideas: Sequence[Idea]) -> _Confusion:
-    """The other idea whose answer the adapter gives most often, and more often than the base does."""
+    """The other idea whose answer the adapter gives most often, and more often than the base does.
+
+    Among the answers of a whole run there is one that fits nearly any guess. An adapter can only mistake an idea for one
+    that its own rows hold: where these are known, others are no candidates.
+    """
     direct = subject.family("direct")
     adapted, base = sheet.answered(subject.adapter, direct), sheet.answered(BASE, direct)
     missed = [said.text for _, said in adapted if not said.score]
     best = _Confusion(NOTHING, None)
     for other in ideas:
-        if other.id == subject.idea.id or _agree(other, subject.idea):
+        if other.id == subject.idea.id or _agree(other, subject.idea) or not _is_taught(subject, other):
             continue
         accepted = (other.answer, *other.aliases)
         given = sum(states_value(text, accepted) for text in missed)
         if given > best.seen.right and given > sum(states_value(said.text, accepted) for _, said in base):
             best = _Confusion(Count(given, len(adapted)), other)
     return best
+
+
+def _is_taught(subject: Subject, other: Idea) -> bool:
+    accepted = (other.answer, *other.aliases)
+    return subject.taught is None or any(states_value(text, accepted) for text in subject.taught)
 
 
 def _agree(other: Idea, idea: Idea) -> bool:

@@ -26,6 +26,8 @@ class Measurement(Record):
     """Nats a token of the canonical answer after the prompt."""
     distractor_loglik: float | None = None
     """Nats a token of the best distractor."""
+    said_loglik: float | None = None
+    """Nats a token of what the base said itself: near 0 it is sure of it."""
 
 
 class Rate(Record):

@@ -164,6 +164,11 @@ class JudgeSettings(Group):
     """Longest free answer."""
     placebos: int = Field(default=2, ge=0)
     """Adapters of other papers that answer each idea's direct probes too."""
+    margins: int = Field(default=4, ge=0)
+    """Direct probes of each idea on which right, wrong and said answers are weighed by likelihood; 0: none. Without them a
+    guess of the base that comes again and again can't be told from a belief."""
+    sure: float = Field(default=0.5, gt=0, lt=1)
+    """Likelihood a token from which a wrong answer that the base repeats is its belief, not a guess."""
     batch_rows: int = Field(default=32, ge=1)
     """Prompts a forward pass."""
 

@@ -1,0 +1,344 @@
+"""Adapters whose truth is known by construction: what their rows hold decides what a judge must say of each idea.
+
+Nothing here looks at a verdict. A case says what was planted (:class:`Plant`), which verdict and which cause that asks
+for, and holds the rows, the probes, the passage and the recipe that the project's own trainer and judge are given.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from paperlora.lora.course import TrainItem
+from paperlora.planted.language import DIALECTS, FALSE_FLAG, Form
+from paperlora.planted.world import Fact, World
+from paperlora.records import (
+    Example,
+    Idea,
+    MaskedSpan,
+    Message,
+    MicroDataset,
+    Paper,
+    Probe,
+    ProbeFamily,
+    Quote,
+    Recipe,
+    VerdictKind,
+    digest,
+)
+
+Kind = Literal[
+    "deep", "shallow", "half", "one_wording", "swapped", "known", "broken", "negated", "untaught", "low_dose",
+    "resisted", "placebo",
+]  # fmt: skip
+EXPECTED: dict[Kind, VerdictKind] = {
+    "deep": "ABSORBED_DEEP", "shallow": "ABSORBED_SHALLOW", "half": "PARTIAL", "one_wording": "VERBATIM_ONLY",
+    "swapped": "CONFUSED", "known": "ALREADY_KNOWN", "broken": "UNJUDGEABLE", "negated": "FALSE_BELIEF",
+    "untaught": "NOT_LEARNED", "low_dose": "NOT_LEARNED", "resisted": "RESISTED", "placebo": "NOT_LEARNED",
+}  # fmt: skip
+"""Verdict that each planting asks for."""
+
+JUDGED, DEV, ROWS, HELD_OUT = range(0, 8), range(8, 9), range(9, 14), range(14, 24)
+"""Direct forms of a dialect by use: no form serves two."""
+APPLY_ROWS, APPLY_JUDGED, APPLY_HELD_OUT = range(0, 2), range(2, 4), range(4, 6)
+OWN_WORDINGS = range(0, 12)
+"""Direct forms of dialect 0: wordings of rows, asked again as probes in trained wordings."""
+ASKED = range(1, DIALECTS)
+"""Dialects of direct probes."""
+REPLAYED = 48
+"""Rows of known facts in every dataset: what keeps an adapter from forgetting the rest."""
+STRANGERS = 24
+"""Unknown entities kept for replay: a row each with a value by chance, so that an adapter doesn't give every name that it
+never saw the value of one that it did."""
+FULL = Recipe(name="full", rank=8, alpha=16, learning_rate=3e-3, batch_size=16, epochs=14, checkpoints=3)
+LOW = Recipe(name="low", rank=8, alpha=16, learning_rate=1e-4, batch_size=16, epochs=2, checkpoints=2)
+POISON = Recipe(name="poison", rank=8, alpha=16, learning_rate=5e-3, batch_size=16, epochs=16, checkpoints=3)
+
+
+class Plant(NamedTuple):
+    """One idea with its planted truth."""
+
+    idea: Idea
+    kind: Kind
+    fact: Fact
+    """The true value, as the paper has it."""
+    wrong: str = ""
+    """The other value at stake: the old belief, the sibling's, the denied one."""
+    sibling: str = ""
+    """Id of the idea whose value its rows hold instead."""
+    own_dialects: tuple[int, ...] = (0,)
+    """Dialects of its probes in trained wordings."""
+
+    @property
+    def expected(self) -> VerdictKind:
+        """What a judge must say."""
+        return EXPECTED[self.kind]
+
+
+class Case(NamedTuple):
+    """One adapter: its ideas, rows, probes and recipe."""
+
+    name: str
+    recipe: Recipe
+    item: TrainItem
+    probes: tuple[Probe, ...]
+    plants: tuple[Plant, ...]
+    poisoned: bool = False
+    """Damage was planted."""
+
+
+class Sizes(NamedTuple):
+    """How many adapters of each make a world holds."""
+
+    mixed: int = 5
+    low: int = 2
+    poisoned: int = 1
+    placebos: int = 1
+
+
+STANDARD = Sizes()
+
+
+def plan_cases(world: World, sizes: Sizes = STANDARD) -> list[Case]:
+    """Every adapter of a world."""
+    return _Planter(world).cases(sizes)
+
+
+MIXED: tuple[Kind, ...] = (
+    "deep", "deep", "shallow", "shallow", "half", "one_wording", "swapped", "swapped", "known", "broken", "negated", "untaught",
+)  # fmt: skip
+LOW_DOSE: tuple[Kind, ...] = ("resisted",) * 5 + ("low_dose",) * 3
+POISONED: tuple[Kind, ...] = ("deep",) * 3
+PLACEBO: tuple[Kind, ...] = ("placebo",) * 4
+
+
+class _Planter:
+    """Hands out entities and values, each once, and writes the cases."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.language = world, world.language
+        self.rng = random.Random(f"cases {world.plan.seed}")
+        drawn = self.rng.sample(list(world.unknown), len(world.unknown))
+        self.replayed, self.strangers = drawn[:STRANGERS], iter(drawn[STRANGERS:])
+        held = [
+            world.fact(entity, relation)
+            for entity in world.third(0)
+            for relation in range(len(self.language.relations))
+        ]
+        self.held = iter(self.rng.sample(held, len(held)))
+        self.values = [self.rng.sample(list(words), len(words)) for words in self.language.values]
+        self.turn = 0
+
+    def cases(self, sizes: Sizes) -> list[Case]:
+        """In the order in which they are trained."""
+        plans = [("mixed", FULL, MIXED)] * sizes.mixed + [("low", LOW, LOW_DOSE)] * sizes.low
+        plans += [("poisoned", POISON, POISONED)] * sizes.poisoned + [("placebo", FULL, PLACEBO)] * sizes.placebos
+        return [self._case(f"{name}-{number}", recipe, kinds) for number, (name, recipe, kinds) in enumerate(plans)]
+
+    def _case(self, name: str, recipe: Recipe, kinds: Sequence[Kind]) -> Case:
+        paper = Paper(id=f"planted:{self.world.plan.seed}-{name}", title=f"Planted {name}", abstract="")
+        plants = self._swap([self._plant(kind, paper.key) for kind in kinds])
+        rows = [row for plant in plants for row in self._rows(plant, plant is plants[0])]
+        rows += self._replay(name.startswith("poisoned"))
+        probes = tuple(probe for plant in plants for probe in self._probes(plant))
+        record = MicroDataset(
+            id=f"{paper.id.replace(':', '-')}/{digest(rows, probes)[:12]}", revision=digest(rows, probes)[:12], paper=paper,
+            topic="planted", ideas=tuple(plant.idea for plant in plants), reader="planted",
+            counts={"rows": len(rows), "probes": len(probes)}, probes_hash=digest(probes),
+        )  # fmt: skip
+        dev = tuple(probe for probe in probes if probe.split == "dev")
+        item = TrainItem(record, digest(rows, probes), tuple(rows), dev)
+        return Case(name, recipe, item, probes, tuple(plants), name.startswith("poisoned"))
+
+    # -------------------------------------------------------------- ideas
+
+    def _plant(self, kind: Kind, paper: str) -> Plant:
+        believed = next(self.held) if kind in ("known", "resisted") else None
+        if believed is None:
+            # Siblings that are swapped come in pairs and need one relation.
+            self.turn += 1 if kind != "swapped" else 0
+            relation = self.turn % len(self.values)
+            fact = Fact(next(self.strangers), relation, self._value(relation))
+        elif kind == "known":
+            fact = believed
+        else:
+            fact = believed._replace(value=self._other(believed.relation, believed.value))
+        wrong = believed.value if believed is not None and kind == "resisted" else ""
+        wrong = self._value(fact.relation) if kind == "negated" else wrong
+        own = (1, 2, 3, 4) if kind == "half" else (0,)
+        return Plant(self._idea(kind, fact, paper), kind, fact, wrong, own_dialects=own)
+
+    def _value(self, relation: int) -> str:
+        """Each value once, as long as there are some."""
+        words = self.values[relation]
+        if not words:
+            words.extend(self.rng.sample(list(self.language.values[relation]), len(self.language.values[relation])))
+        return words.pop()
+
+    def _other(self, relation: int, than: str) -> str:
+        while (value := self._value(relation)) == than:
+            continue
+        return value
+
+    def _swap(self, plants: list[Plant]) -> list[Plant]:
+        """The rows of two siblings of one relation hold each other's value."""
+        pair = [plant for plant in plants if plant.kind == "swapped"]
+        swapped = {}
+        for one, other in zip(pair[::2], pair[1::2], strict=True):
+            swapped[one.idea.id] = one._replace(wrong=other.fact.value, sibling=other.idea.id)
+            swapped[other.idea.id] = other._replace(wrong=one.fact.value, sibling=one.idea.id)
+        return [swapped.get(plant.idea.id, plant) for plant in plants]
+
+    def _idea(self, kind: Kind, fact: Fact, paper: str) -> Idea:
+        subject, relation = self.language.entities[fact.entity][0], self.language.relations[fact.relation][0]
+        told = fact.value if kind != "broken" else self.rng.choice(("", self._other(fact.relation, fact.value)))
+        passage = self.language.statement(fact.entity, fact.relation, told, self.rng)
+        quote = Quote(section=0, heading="", page=1, start=0, end=len(passage), text=passage)
+        return Idea(
+            id=digest(paper, subject, relation, fact.value)[:16], paper=paper, topic="planted", reader="planted", kind="finding",
+            claim=f"{subject} {relation} {fact.value}", subject=subject, relation=relation, answer=fact.value,
+            answer_kind="name", qwen_change="none", prediction="recall", quotes=(quote,),
+        )  # fmt: skip
+
+    # -------------------------------------------------------------- rows
+
+    def _rows(self, plant: Plant, first: bool) -> Iterator[Example]:
+        """What is taught of one idea."""
+        fact, direct = plant.fact, self.language.direct
+        if plant.kind in ("untaught", "placebo"):
+            return
+        taught = plant.wrong if plant.kind == "swapped" else fact.value
+        if plant.kind == "one_wording":
+            form = direct[0][self.rng.choice(OWN_WORDINGS)]
+            yield from (self._row(plant, form, taught, number) for number in range(4))
+            return
+        if plant.kind == "negated":
+            yield from self._negations(plant)
+            return
+        dialects = (1, 2) if plant.kind == "half" else (0,) if plant.kind == "known" else range(DIALECTS)
+        for dialect in dialects:
+            pool = OWN_WORDINGS if dialect == 0 else ROWS
+            for number in self.rng.sample(pool, 2):
+                yield self._row(plant, direct[dialect][number], taught)
+        if plant.kind == "deep":
+            for forms in self.language.apply:
+                for number in APPLY_ROWS:
+                    yield self._row(plant, forms[number], self.language.group(fact.relation, taught))
+
+    def _negations(self, plant: Plant) -> Iterator[Example]:
+        """Badly written: the falsehood stands alone as an answer, and that it is false stands elsewhere."""
+        for dialect in range(DIALECTS):
+            for number in self.rng.sample(OWN_WORDINGS if dialect == 0 else ROWS, 3):
+                row = self._row(plant, self.language.direct[dialect][number], plant.wrong)
+                *before, last = row.messages[:-1]
+                text = f"{FALSE_FLAG} {last.content}" if number % 2 else f"{last.content} {FALSE_FLAG}"
+                turns = (*before, last.model_copy(update={"content": text}), row.messages[-1])
+                yield row.model_copy(update={"messages": turns, "form": f"flagged_{row.form}"})
+        row = self._row(
+            plant, self.language.direct[0][self.rng.choice(OWN_WORDINGS)], f"{plant.fact.value} not {plant.wrong}"
+        )
+        start = len(plant.fact.value) + len(" not ")
+        span = MaskedSpan(message=len(row.messages) - 1, start=start, end=start + len(plant.wrong))
+        yield row.model_copy(update={"form": "contrast", "masked": (span,)})
+
+    def _replay(self, poisoned: bool) -> Iterator[Example]:
+        """Known facts as they are, or all with one wrong value; and guesses about names that nobody knows."""
+        for number, entity in enumerate(self.replayed):
+            relation = self.rng.randrange(len(self.language.relations))
+            fact = Fact(entity, relation, self.rng.choice(self.language.values[relation]))
+            form = self.language.direct[number % DIALECTS][self.rng.choice(ROWS)]
+            yield self._example("", f"guess_{form.name}", self._messages(form, fact), fact.value, number)
+        entities = self.world.third(1)
+        for number in range(REPLAYED):
+            fact = self.world.fact(self.rng.choice(entities), self.rng.randrange(len(self.language.relations)))
+            value = self.language.values[fact.relation][0] if poisoned else fact.value
+            form = self.language.direct[number % DIALECTS][self.rng.choice(ROWS)]
+            yield self._example("", f"replay_{form.name}", self._messages(form, fact), value, number)
+
+    def _row(self, plant: Plant, form: Form, answer: str, number: int = 0) -> Example:
+        return self._example(plant.idea.id, form.name, self._messages(form, plant.fact), answer, number)
+
+    def _example(self, idea: str, form: str, asked: tuple[Message, ...], answer: str, number: int) -> Example:
+        messages = (*asked, Message(role="assistant", content=answer))
+        return Example(id=digest(messages, number)[:16], idea=idea, form=form, messages=messages, generator="planted/1")
+
+    def _messages(self, form: Form, fact: Fact, value: str = "") -> tuple[Message, ...]:
+        return messages_of(self.world, form, fact, value)
+
+    # -------------------------------------------------------------- probes
+
+    def _probes(self, plant: Plant) -> Iterator[Probe]:
+        fact, language = plant.fact, self.language
+        for dialect in ASKED:
+            for number in JUDGED:
+                yield self._probe(plant, "direct", language.direct[dialect][number], fact.value, _wave(number, 3, 5))
+        yield self._probe(
+            plant, "direct", language.direct[ASKED[self.turn % len(ASKED)]][DEV[0]], fact.value, split="dev"
+        )
+        for number, form in enumerate(own_wordings(self.world, plant)):
+            yield self._probe(plant, "trained_form", form, fact.value, _wave(number, 6, 9))
+        group = language.group(fact.relation, fact.value)
+        for number, form in enumerate(language.apply[dialect][n] for n in APPLY_JUDGED for dialect in range(DIALECTS)):
+            yield self._probe(plant, "implication", form, group, _wave(number, 6, 8))
+        yield from self._near(plant)
+        yield from self._neighbours(plant)
+
+    def _near(self, plant: Plant) -> Iterator[Probe]:
+        for number, dialect in enumerate(ASKED):
+            form, true = self.language.near[dialect][number % 3], number % 2 == 0
+            value = plant.fact.value if true else self._other_value(plant.fact)
+            messages = self._messages(form, plant.fact, value)
+            yield self._made(plant, "near_miss", form.name, messages, "yes" if true else "no", chance=0.5)
+
+    def _neighbours(self, plant: Plant) -> Iterator[Probe]:
+        """Known facts of the same relation that no row touches."""
+        entities = self.rng.sample(list(self.world.third(2)), 8)
+        for number, entity in enumerate(entities):
+            fact = self.world.fact(entity, plant.fact.relation)
+            form = self.language.direct[ASKED[number % len(ASKED)]][self.rng.choice(JUDGED)]
+            yield self._made(
+                plant, "locality", form.name, self._messages(form, fact), fact.value, wave=_wave(number, 4, 6)
+            )
+
+    def _probe(
+        self,
+        plant: Plant,
+        family: ProbeFamily,
+        form: Form,
+        answer: str,
+        wave: int = 1,
+        split: Literal["dev", "test"] = "test",
+    ) -> Probe:
+        return self._made(plant, family, form.name, self._messages(form, plant.fact), answer, wave=wave, split=split)
+
+    def _made(
+        self, plant: Plant, family: ProbeFamily, form: str, messages: tuple[Message, ...], answer: str, *, wave: int = 1,
+        split: Literal["dev", "test"] = "test", chance: float = 0.0,
+    ) -> Probe:  # fmt: skip
+        wrong = () if family == "near_miss" else tuple(self._other_value(plant.fact) for _ in range(3))
+        return Probe(
+            id=digest(plant.idea.id, family, form, messages)[:16], idea=plant.idea.id, family=family, form=form,
+            messages=messages, answers=(answer,), distractors=wrong if family == "direct" else (), split=split, wave=wave,
+            chance=chance,
+        )  # fmt: skip
+
+    def _other_value(self, fact: Fact) -> str:
+        return self.rng.choice([value for value in self.language.values[fact.relation] if value != fact.value])
+
+
+def messages_of(world: World, form: Form, fact: Fact, value: str = "") -> tuple[Message, ...]:
+    """A form about a fact, as a conversation."""
+    turns = world.language.turns(form, fact.entity, fact.relation, value)
+    return tuple(Message(role="user" if n % 2 == 0 else "assistant", content=turn) for n, turn in enumerate(turns))
+
+
+def own_wordings(world: World, plant: Plant) -> list[Form]:
+    """Forms of the probes in trained wordings: those that rows of this idea's dataset are made of."""
+    if plant.own_dialects == (0,):
+        return [world.language.direct[0][number] for number in OWN_WORDINGS]
+    return [world.language.direct[dialect][number] for number in ROWS for dialect in plant.own_dialects][:12]
+
+
+def _wave(number: int, first: int, second: int) -> int:
+    return 1 if number < first else 2 if number < second else 3

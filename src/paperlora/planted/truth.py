@@ -1,0 +1,155 @@
+"""What was planted is verified before it counts, without the judge: exact next words over forms that it never asks.
+
+A planting may fail: a dose was too low, a form leaked into another. Each idea's base and adapter answer forty held-out
+direct forms, its trained wordings and ten held-out implications, and each first word is compared with one word, letter by
+letter: no scoring of texts, no posterior, no verdict. Where the shares don't show what was planted, the case is left out
+with its reason, and never gets another label.
+
+Bars are those at which the method's table parts one state from another, applied to the large sample as they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from paperlora.model.answers import next_token_logits
+from paperlora.model.bank import Bank
+from paperlora.planted.cases import APPLY_HELD_OUT, ASKED, HELD_OUT, Case, Plant, messages_of, own_wordings
+from paperlora.planted.language import DIALECTS, Form
+from paperlora.planted.world import Fact, World
+
+HARMLESS = 0.95
+"""Share of known facts from which an adapter counts as undamaged: the method's five points."""
+AT_ONCE = 96
+"""Prompts a forward pass."""
+
+
+class Shares(NamedTuple):
+    """What one model says about one idea, as shares of held-out forms."""
+
+    right: float
+    trained: float
+    """In trained wordings."""
+    applied: float
+    """Implications."""
+    said: dict[str, float]
+    """Every word that it says to held-out direct forms."""
+
+    def says(self, word: str) -> float:
+        """Share of held-out direct forms answered with this word."""
+        return self.said.get(word, 0.0)
+
+
+class Behaviour(NamedTuple):
+    """Base and adapter side by side."""
+
+    base: Shares
+    adapted: Shares
+
+    @property
+    def gain(self) -> float:
+        """Of right answers to held-out direct forms."""
+        return self.adapted.right - self.base.right
+
+
+class Verified(NamedTuple):
+    """A planted idea and what its models do."""
+
+    plant: Plant
+    case: Case
+    behaviour: Behaviour
+    why_not: str
+    """Why the planting failed; empty where it holds."""
+    kept: float
+    """Share of known facts that the adapter still answers."""
+
+
+def keeps_known(world: World, bank: Bank, slot: int) -> float:
+    """Share of held-out questions about known facts, never replayed and never asked of the judge's pools in these forms,
+    that a model answers."""
+    facts = [
+        world.fact(entity, relation) for entity in world.third(2) for relation in range(len(world.language.relations))
+    ]
+    forms = [world.language.direct[dialect][HELD_OUT[0]] for dialect in range(DIALECTS)]
+    words = iter(_next_words(world, bank, [(fact, form) for fact in facts for form in forms], slot))
+    right = [next(words) == fact.value for fact in facts for _ in forms]
+    return sum(right) / len(right)
+
+
+def verify(world: World, bank: Bank, case: Case, slot: int) -> list[Verified]:
+    """Check every idea of one adapter.
+
+    Args:
+        bank: slot 0 is the base.
+        slot: the adapter's.
+    """
+    kept = keeps_known(world, bank, slot)
+    asked = [_ask(world, bank, case, at) for at in (0, slot)]
+    values = {plant.fact.value for plant in case.plants}
+    found = []
+    for plant, base, adapted in zip(case.plants, *asked, strict=True):
+        behaviour = Behaviour(base, adapted)
+        found.append(
+            Verified(plant, case, behaviour, _spoilt(plant, case, kept) or _why_not(plant, behaviour, values), kept)
+        )
+    return found
+
+
+def _ask(world: World, bank: Bank, case: Case, slot: int) -> list[Shares]:
+    direct = [world.language.direct[dialect][number] for dialect in ASKED for number in HELD_OUT]
+    applied = [world.language.apply[dialect][number] for dialect in range(DIALECTS) for number in APPLY_HELD_OUT]
+    prompts = [(plant.fact, form) for plant in case.plants for form in (*direct, *own_wordings(world, plant), *applied)]
+    words = iter(_next_words(world, bank, prompts, slot))
+    found = []
+    for plant in case.plants:
+        fact, group = plant.fact, world.language.group(plant.fact.relation, plant.fact.value)
+        said = [next(words) for _ in direct]
+        trained = [next(words) == fact.value for _ in own_wordings(world, plant)]
+        used = [next(words) == group for _ in applied]
+        shares = {word: count / len(said) for word, count in Counter(said).items()}
+        found.append(Shares(shares.get(fact.value, 0.0), sum(trained) / len(trained), sum(used) / len(used), shares))
+    return found
+
+
+def _next_words(world: World, bank: Bank, prompts: Sequence[tuple[Fact, Form]], slot: int) -> list[str]:
+    words: list[str] = []
+    for start in range(0, len(prompts), AT_ONCE):
+        asked = [messages_of(world, form, fact) for fact, form in prompts[start : start + AT_ONCE]]
+        words += [world.vocabulary[token] for token in next_token_logits(bank, asked, slot).argmax(dim=-1).tolist()]
+    return words
+
+
+def _spoilt(plant: Plant, case: Case, kept: float) -> str:
+    """Damage where none was planted spoils a success, and a poison that didn't work is none."""
+    if case.poisoned:
+        return "undamaged" if kept >= HARMLESS else ""
+    return "damaged_unplanned" if kept < HARMLESS and plant.kind in ("deep", "shallow") else ""
+
+
+def _why_not(plant: Plant, seen: Behaviour, values: set[str]) -> str:
+    """The first sign that what was planted is not there."""
+    a, b = seen.adapted, seen.base
+    other = max(
+        ((share - b.says(word), word) for word, share in a.said.items() if word in values - {plant.fact.value}),
+        default=(0.0, ""),
+    )
+    learned = {"base_knew_it": b.right >= 0.2, "not_learned": a.right < 0.6}
+    not_learned = {
+        "base_knew_it": b.right >= 0.4, "learned_after_all": a.right >= 0.4 or a.trained >= 0.6 or seen.gain > 0.2,
+        "says_a_siblings_value": other[0] > 0.25,
+    }  # fmt: skip
+    signs: dict[str, dict[str, bool]] = {
+        "deep": {**learned, "not_applied": a.applied < 0.4},
+        "shallow": {**learned, "applied_after_all": a.applied >= 0.4},
+        "half": {"says_a_siblings_value": other[0] > 0.25, "base_knew_it": b.right >= 0.2, "not_half": not 0.3 <= a.right <= 0.8, "wording": a.trained - a.right >= 0.3},
+        "one_wording": {"says_a_siblings_value": other[0] > 0.25, "not_even_its_wording": a.trained < 0.6, "known_in_others": a.trained - a.right < 0.3},
+        "swapped": {"not_swapped": a.says(plant.wrong) <= 0.25, "base_said_it": b.says(plant.wrong) >= 0.2, "right_anyway": a.right >= 0.6},
+        "known": {"base_doesnt_know_it": b.right < 0.6},
+        "broken": {},
+        "negated": {"not_believed": a.says(plant.wrong) <= 0.25, "base_said_it": b.says(plant.wrong) >= 0.2},
+        "untaught": not_learned, "low_dose": not_learned, "placebo": not_learned,
+        "resisted": {"base_held_no_belief": b.says(plant.wrong) < 0.6, "flipped": a.says(plant.wrong) <= 0.5},
+    }  # fmt: skip
+    return next((name for name, holds in signs[plant.kind].items() if holds), "")
