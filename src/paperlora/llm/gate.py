@@ -183,8 +183,8 @@ class Gate:
         if self._probing == probe:
             self._probing = None
             self.limit = min(self._most, self.limit + self._step)
-            if self._step > 1:  # one alone may have slipped into a place that was just left
-                self._probe_pause = _PROBE_SECONDS
+            # One alone may have slipped into a place that was just left.
+            self._probe_pause = _PROBE_SECONDS if self._step > 1 else max(self._probe_pause / 2, _PROBE_SECONDS)
             self._step = min(2 * self._step, _LONGEST_STEP)
             self._admit()
 
