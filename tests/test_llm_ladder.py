@@ -134,7 +134,8 @@ def test_many_questions_at_an_older_server_are_all_answered(sandbox: Sandbox) ->
     replies = [reply for _, reply in asking.ask_many(Question("s", f"u{n}", Fact) for n in range(30))]
     assert len(replies) == 30
     assert not [reply for reply in replies if isinstance(reply, Exception)]
-    assert sandbox.counts["llm.chat"] <= 30 + 2 * asking.settings.concurrency
+    # Those in flight while it was learnt are refused once; how many that are depends on how fast the limit is probed.
+    assert sandbox.counts["llm.chat"] < 2 * 30
 
 
 @pytest.mark.parametrize(

@@ -559,7 +559,7 @@ def test_numbers_that_are_none_break_nothing() -> None:
 
 def poisoned(value: typing.Any) -> typing.Any:
     """The same records with hostile text in every field that a paper, a model or a person fills."""
-    ours = {"kind", "family", "split", "advice", "stage", "metadata_status", "role", "answer_kind"}
+    ours = {"kind", "family", "split", "advice", "stage", "metadata_status", "role", "answer_kind", "support", "changes"}
     keys = {"id", "idea", "paper", "adapter", "dataset", "verdict", "probe", "model", "reader", "revision"}
     if isinstance(value, dict):
         return {
