@@ -215,7 +215,8 @@ def _damage(case: Case) -> Finding:
 
 def _spike(checkpoints: tuple[Checkpoint, ...]) -> Checkpoint | None:
     lowest = float("inf")
-    for checkpoint in checkpoints:
+    # The loss of the untrained point is that of a single batch: no level that a mean could rise from.
+    for checkpoint in (one for one in checkpoints if one.step):
         if checkpoint.loss > SPIKE * lowest and checkpoint.loss > LEARNED_LOSS:
             return checkpoint
         lowest = min(lowest, checkpoint.loss)
@@ -225,14 +226,16 @@ def _spike(checkpoints: tuple[Checkpoint, ...]) -> Checkpoint | None:
 def _peak(case: Case) -> Checkpoint | None:
     """The checkpoint at which this idea's dev margin was highest, where it fell clearly afterwards.
 
-    A margin that was never above 0 has no peak worth going back to: the right answer was never the likelier one.
+    A margin that was never above 0, or not above the untrained one, has no peak worth going back to: training had not
+    brought the right answer forward there.
     """
     curve = [one for one in case.adapter.checkpoints if case.verdict.idea in one.dev_margin]
     if len(curve) < 2:
         return None
     margins = [one.dev_margin[case.verdict.idea] for one in curve]
     best = max(range(len(curve)), key=lambda index: margins[index])
-    return curve[best] if margins[best] > 0 and margins[best] - margins[-1] > PEAK else None
+    rose = bool(curve[0].step) or margins[best] - margins[0] > PEAK
+    return curve[best] if rose and margins[best] > 0 and margins[best] - margins[-1] > PEAK else None
 
 
 def _least(count: Count, share: float) -> str:

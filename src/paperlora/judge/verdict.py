@@ -4,11 +4,12 @@ Bars and certainties are those of the project's method; every share has a Jeffre
 a adapter, b base, o other papers' adapters, b* the better of b and o, t trained wordings, h implications, c base with
 the passage in the prompt, r the base's old answer, s another idea's answer, l neighbouring answers kept.
 
-Three things the table leaves open are fixed here. Implications that are asked as yes or no can be guessed: their bar is
+Four things the table leaves open are fixed here. Implications that are asked as yes or no can be guessed: their bar is
 raised by the chance (.4 becomes .7). "Locality not inferior" means that the adapter keeps the base's answers on
 neighbouring questions as surely as it must know the new one (P(l > .6) ≥ .9 over all its neighbours, since four of one
 idea decide nothing) and that the idea's own neighbours don't show the opposite. A belief in a negated claim is looked
-for before anything good is said.
+for before anything good is said. NOT_LEARNED also needs that the trained wordings don't bring the answer out, else an idea
+that is half known in its own wordings would pass for one that left no trace.
 """
 
 from __future__ import annotations
@@ -206,7 +207,17 @@ def _not_learned(t: Tally, q: float | None) -> list[Condition]:
     return [
         _below("the adapter answers", t.adapted, "direct probes", "a", 0.4, 0.95),
         Condition(no_gain, certain - 0.05),
+        *_no_wording(t),
     ]
+
+
+def _no_wording(t: Tally) -> list[Condition]:
+    """What may be known in its trained wordings is not "not learned"."""
+    if not t.trained_form.asked:
+        return []
+    certain = p_above(t.trained_form, 0.6)
+    text = f"trained wordings don't bring it out either, {t.trained_form} (P(t > 0.6) = {_p(certain)}, at most 0.05)"
+    return [Condition(text, certain - 0.05)]
 
 
 RULES = (

@@ -46,13 +46,13 @@ OWN_WORDINGS = range(0, 12)
 """Direct forms of dialect 0: wordings of rows, asked again as probes in trained wordings."""
 ASKED = range(1, DIALECTS)
 """Dialects of direct probes."""
-REPLAYED = 48
+REPLAYED = 72
 """Rows of known facts in every dataset: what keeps an adapter from forgetting the rest."""
 STRANGERS = 24
 """Unknown entities kept for replay: a row each with a value by chance, so that an adapter doesn't give every name that it
 never saw the value of one that it did."""
 FULL = Recipe(name="full", rank=8, alpha=16, learning_rate=3e-3, batch_size=16, epochs=14, checkpoints=3)
-LOW = Recipe(name="low", rank=8, alpha=16, learning_rate=1e-4, batch_size=16, epochs=2, checkpoints=2)
+LOW = Recipe(name="low", rank=8, alpha=16, learning_rate=3e-4, batch_size=16, epochs=2, checkpoints=2)
 POISON = Recipe(name="poison", rank=8, alpha=16, learning_rate=5e-3, batch_size=16, epochs=16, checkpoints=3)
 
 
@@ -92,9 +92,11 @@ class Sizes(NamedTuple):
     """How many adapters of each make a world holds."""
 
     mixed: int = 5
+    wording: int = 1
+    half: int = 1
     low: int = 2
     poisoned: int = 1
-    placebos: int = 1
+    placebo: int = 1
 
 
 STANDARD = Sizes()
@@ -105,12 +107,23 @@ def plan_cases(world: World, sizes: Sizes = STANDARD) -> list[Case]:
     return _Planter(world).cases(sizes)
 
 
-MIXED: tuple[Kind, ...] = (
-    "deep", "deep", "shallow", "shallow", "half", "one_wording", "swapped", "swapped", "known", "broken", "negated", "untaught",
-)  # fmt: skip
-LOW_DOSE: tuple[Kind, ...] = ("resisted",) * 5 + ("low_dose",) * 3
-POISONED: tuple[Kind, ...] = ("deep",) * 3
-PLACEBO: tuple[Kind, ...] = ("placebo",) * 4
+class Make(NamedTuple):
+    """A make of adapter: how it is trained, and what of each idea it holds."""
+
+    recipe: Recipe
+    kinds: tuple[Kind, ...]
+
+
+MAKES = {
+    "mixed": Make(FULL, ("deep", "deep", "shallow", "shallow", "swapped", "swapped", "known", "broken", "negated")),
+    "wording": Make(FULL, ("one_wording",) * 5 + ("untaught",) * 2),
+    "half": Make(FULL, ("half",) * 5 + ("untaught",) * 2),
+    "low": Make(LOW, ("resisted",) * 5 + ("low_dose",) * 3),
+    "poisoned": Make(POISON, ("deep",) * 3),
+    "placebo": Make(FULL, ("placebo",) * 4),
+}
+"""By name. What is taught in some dialects only stands apart: beside ideas that are taught in all of them, an adapter gives
+the others' values to whatever it wasn't taught there, and two truths would hold at once."""
 
 
 class _Planter:
@@ -132,9 +145,8 @@ class _Planter:
 
     def cases(self, sizes: Sizes) -> list[Case]:
         """In the order in which they are trained."""
-        plans = [("mixed", FULL, MIXED)] * sizes.mixed + [("low", LOW, LOW_DOSE)] * sizes.low
-        plans += [("poisoned", POISON, POISONED)] * sizes.poisoned + [("placebo", FULL, PLACEBO)] * sizes.placebos
-        return [self._case(f"{name}-{number}", recipe, kinds) for number, (name, recipe, kinds) in enumerate(plans)]
+        names = [name for name, count in sizes._asdict().items() for _ in range(count)]
+        return [self._case(f"{name}-{number}", *MAKES[name]) for number, name in enumerate(names)]
 
     def _case(self, name: str, recipe: Recipe, kinds: Sequence[Kind]) -> Case:
         paper = Paper(id=f"planted:{self.world.plan.seed}-{name}", title=f"Planted {name}", abstract="")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from paperlora.judge.run import Judged, JudgeItem, judge_adapters
+from paperlora.judge.tally import SURE
 from paperlora.lora.train import train_adapters
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
@@ -41,7 +42,9 @@ CAUSES: dict[Kind, tuple[str, ...]] = {
 """How the right cause begins, for each planting that failed to teach."""
 DAMAGE_CAUSE = "the dose displaces what the base knew"
 ABSORBED = ("ABSORBED_DEEP", "ABSORBED_SHALLOW")
-DRAWS = 2000
+BARS = (0.2, 0.35, 0.5, 0.7)
+"""Likelihoods that are tried as the bar between guess and belief."""
+DRAWS = 500
 """Resamples of an interval."""
 
 
@@ -96,10 +99,20 @@ class WorldTrial(NamedTuple):
     rejects: tuple[Reject, ...]
 
 
-def try_world(
-    plan: WorldPlan, shelf: Path, work: Path, sizes: Sizes = STANDARD, progress: Progress = silent
-) -> WorldTrial:
-    """Make the world, train its adapters, verify what was planted, judge, compare.
+class Prepared(NamedTuple):
+    """A world with its trained adapters, and what is true of them."""
+
+    world: World
+    base: Base
+    items: tuple[JudgeItem, ...]
+    verified: tuple[list[Verified], ...]
+    """By adapter."""
+    dropped: tuple[Reject, ...]
+    place: Path
+
+
+def prepare(plan: WorldPlan, shelf: Path, work: Path, sizes: Sizes = STANDARD, progress: Progress = silent) -> Prepared:
+    """Make the world, train its adapters, verify what was planted.
 
     Args:
         shelf: models folder.
@@ -113,19 +126,54 @@ def try_world(
         [case.item for case in cases], [case.recipe for case in cases], base, Store.at(place / "store"), place / "training",
         bank_size=4, progress=progress, dropped=dropped,
     )  # fmt: skip
-    items = [_item(case, Path(uri)) for case, uri in _paired(cases, uris)]
-    verified = _verify(world, base, [case for case, _ in _paired(cases, uris)], items)
-    settings = trial_settings(place)
-    judged = judge_adapters(items, base, settings, place / "judging", progress, world.pools())
-    return _compare(plan.seed, verified, items, judged, dropped)
+    trained = _paired(cases, uris)
+    items = tuple(_item(case, Path(uri)) for case, uri in trained)
+    verified = _verify(world, base, [case for case, _ in trained], items)
+    return Prepared(world, base, items, tuple(verified), tuple(dropped), place)
 
 
-def trial_settings(place: Path) -> Settings:
-    """The product's own, but for short answers: values are single words here."""
+def judge_world(prepared: Prepared, sure: float = SURE, progress: Progress = silent) -> WorldTrial:
+    """The product's judge on a prepared world, compared with its truth. Answers are kept: another bar costs little."""
+    settings, place = trial_settings(prepared.place, sure), prepared.place / "judging"
+    judged = judge_adapters(prepared.items, prepared.base, settings, place, progress, prepared.world.pools())
+    return _compare(prepared, judged)
+
+
+def trial_settings(place: Path, sure: float) -> Settings:
+    """The product's own, but for short answers (values are single words here) and the bar on trial."""
     standard = Settings()
-    return standard.model_copy(
-        update={"home": place, "judge": standard.judge.model_copy(update={"max_new_tokens": 6, "batch_rows": 64})}
-    )
+    judge = standard.judge.model_copy(update={"max_new_tokens": 6, "batch_rows": 64, "sure": sure})
+    return standard.model_copy(update={"home": place, "judge": judge})
+
+
+class Trial(NamedTuple):
+    """Worlds in two halves."""
+
+    bars: dict[float, float]
+    """Macro-F1 on the first half by the bar of belief."""
+    sure: float
+    """The one that was chosen there."""
+    calibrated: tuple[WorldTrial, ...]
+    """The first half, with that bar."""
+    reported: tuple[WorldTrial, ...]
+    """The second half, with that bar."""
+
+
+def run_trial(
+    plans: Sequence[WorldPlan], shelf: Path, work: Path, sizes: Sizes = STANDARD, progress: Progress = silent
+) -> Trial:
+    """Calibrate on the first half of the worlds, report on the second.
+
+    Only the bar between guess and belief is calibrated; those of the method stand. Of equal bars the one nearest to the
+    product's own is taken.
+    """
+    half = len(plans) // 2
+    first = [prepare(plan, shelf, work, sizes, progress) for plan in plans[:half]]
+    tried = {bar: [judge_world(one, bar, progress) for one in first] for bar in BARS}
+    scores = {bar: figures(trials).macro_f1 for bar, trials in tried.items()}
+    sure = max(BARS, key=lambda bar: (round(scores[bar], 6), -abs(bar - SURE)))
+    second = [judge_world(prepare(plan, shelf, work, sizes, progress), sure, progress) for plan in plans[half:]]
+    return Trial(scores, sure, tuple(tried[sure]), tuple(second))
 
 
 def _paired(cases: Sequence[Case], uris: Sequence[str]) -> list[tuple[Case, str]]:
@@ -144,20 +192,15 @@ def _verify(world: World, base: Base, cases: Sequence[Case], items: Sequence[Jud
         return [verify(world, bank, case, slot) for slot, case in enumerate(cases, start=1)]
 
 
-def _compare(
-    seed: int,
-    verified: Sequence[Sequence[Verified]],
-    items: Sequence[JudgeItem],
-    judged: Judged,
-    dropped: Sequence[Reject],
-) -> WorldTrial:
+def _compare(prepared: Prepared, judged: Judged) -> WorldTrial:
+    seed = prepared.world.plan.seed
     verdicts = {(one.adapter, one.idea): one for one in judged.verdicts}
     causes: dict[str, list[str]] = {}
     for diagnosis in judged.diagnoses:
         causes.setdefault(diagnosis.verdict, []).append(diagnosis.cause)
     outcomes, damage = [], []
     reports = {report.adapter: report for report in judged.reports}
-    for item, own in zip(items, verified, strict=True):
+    for item, own in zip(prepared.items, prepared.verified, strict=True):
         report = reports[item.adapter.id]
         damage.append(Damaged(own[0].case.name, own[0].case.poisoned, own[0].kept, report.damaged))
         for one in own:
@@ -165,7 +208,7 @@ def _compare(
             if verdict is not None:
                 outcomes.append(_outcome(seed, one, verdict, tuple(causes.get(verdict.id, ()))))
     noise = max((report.noise_floor for report in judged.reports), default=0.0)
-    return WorldTrial(seed, tuple(outcomes), tuple(damage), noise, (*dropped, *judged.rejects))
+    return WorldTrial(seed, tuple(outcomes), tuple(damage), noise, (*prepared.dropped, *judged.rejects))
 
 
 def _outcome(seed: int, one: Verified, verdict: Verdict, causes: tuple[str, ...]) -> Outcome:
@@ -191,58 +234,78 @@ def _cause_right(one: Verified, named: Sequence[str]) -> bool | None:
 
 
 class Figures(NamedTuple):
-    """What a set of outcomes shows."""
+    """What some worlds show."""
 
     ideas: int
     left_out: Counter[str]
-    confusion: dict[tuple[str, str], int]
+    """Plantings that failed, by kind and reason."""
+    confusion: Counter[tuple[str, str]]
     """(planted, found) → ideas."""
     macro_f1: float
+    """Mean F1 over the planted states; INCONCLUSIVE is a miss."""
     low: float
     high: float
-    """95% interval, by resampling adapters."""
+    """Its 95% interval, by resampling adapters."""
+    with_left_out: float
+    """Macro-F1 where nothing is left out and every planting counts as it was meant."""
     false_absorbed: int
-    """Called absorbed without being so."""
-    absorbed: int
-    """Called absorbed."""
+    """Planted as something else, called absorbed."""
     not_absorbed: int
-    """Planted as something else than absorbed."""
+    """Planted as something else."""
     causes_right: int
     causes: int
-    inconclusive: int
+    """Planted failures, and those whose cause was named right."""
+    siblings_right: int
+    siblings: int
+    """Planted confusions that were found, and those traced to the right idea."""
+    noise_floor: float
+    """Highest share of probes on which a base scored otherwise when it was asked again."""
+    damage_right: int
+    adapters: int
+    """Adapters, and those whose damage flag agrees with held-out facts."""
 
 
-def figures(outcomes: Sequence[Outcome]) -> Figures:
+def figures(trials: Sequence[WorldTrial]) -> Figures:
     """Count what holds."""
-    kept = [one for one in outcomes if not one.why_not]
-    judged = [one for one in kept if one.cause_right is not None]
+    every = [one for trial in trials for one in trial.outcomes]
+    kept = [one for one in every if not one.why_not]
+    explained = [one for one in kept if one.cause_right is not None]
+    traced = [one for one in kept if one.names_sibling is not None and one.verdict == "CONFUSED"]
+    other = [one for one in kept if one.expected not in ABSORBED and one.expected != "DAMAGED"]
+    damage = [one for trial in trials for one in trial.damage]
     low, high = _interval(kept)
     return Figures(
-        len(kept), Counter(f"{one.kind}: {one.why_not}" for one in outcomes if one.why_not),
-        dict(Counter((one.expected, one.verdict) for one in kept)), macro_f1(kept), low, high,
-        sum(one.verdict in ABSORBED and one.expected not in ABSORBED for one in kept),
-        sum(one.verdict in ABSORBED for one in kept), sum(one.expected not in ABSORBED for one in kept),
-        sum(bool(one.cause_right) for one in judged), len(judged), sum(one.verdict == "INCONCLUSIVE" for one in kept),
+        ideas=len(kept), left_out=Counter(f"{one.kind}: {one.why_not}" for one in every if one.why_not),
+        confusion=Counter((one.expected, one.verdict) for one in kept),
+        macro_f1=macro_f1(kept), low=low, high=high, with_left_out=macro_f1(every),
+        false_absorbed=sum(one.verdict in ABSORBED for one in other), not_absorbed=len(other),
+        causes_right=sum(bool(one.cause_right) for one in explained), causes=len(explained),
+        siblings_right=sum(bool(one.names_sibling) for one in traced), siblings=len(traced),
+        noise_floor=max((trial.noise_floor for trial in trials), default=0.0),
+        damage_right=sum(one.found == one.true for one in damage), adapters=len(damage),
     )  # fmt: skip
 
 
 def macro_f1(outcomes: Sequence[Outcome]) -> float:
     """Mean F1 over the planted verdicts; INCONCLUSIVE is a miss of the planted one."""
-    scores = []
-    for kind in sorted({one.expected for one in outcomes}):
-        hits = sum(one.expected == kind == one.verdict for one in outcomes)
-        planted, found = sum(one.expected == kind for one in outcomes), sum(one.verdict == kind for one in outcomes)
-        scores.append(2 * hits / (planted + found) if planted + found else 0.0)
-    return sum(scores) / len(scores) if scores else float("nan")
+    kinds = sorted({one.expected for one in outcomes})
+    planted, found = Counter(one.expected for one in outcomes), Counter(one.verdict for one in outcomes)
+    hits = Counter(one.expected for one in outcomes if one.expected == one.verdict)
+    return sum(2 * hits[kind] / (planted[kind] + found[kind]) for kind in kinds) / len(kinds) if kinds else float("nan")
 
 
-def _interval(outcomes: Sequence[Outcome]) -> tuple[float, float]:
+class _Bounds(NamedTuple):
+    low: float
+    high: float
+
+
+def _interval(outcomes: Sequence[Outcome]) -> _Bounds:
     """Ideas of one adapter stand or fall together: adapters are drawn, not ideas."""
     groups: dict[tuple[int, str], list[Outcome]] = {}
     for one in outcomes:
         groups.setdefault((one.world, one.case), []).append(one)
     if not groups:
-        return float("nan"), float("nan")
+        return _Bounds(float("nan"), float("nan"))
     rng, own = random.Random(0), list(groups.values())
     drawn = sorted(macro_f1([one for group in rng.choices(own, k=len(own)) for one in group]) for _ in range(DRAWS))
-    return drawn[int(0.025 * DRAWS)], drawn[int(0.975 * DRAWS)]
+    return _Bounds(drawn[int(0.025 * DRAWS)], drawn[int(0.975 * DRAWS)])

@@ -143,7 +143,7 @@ def _why_not(plant: Plant, seen: Behaviour, values: set[str]) -> str:
     signs: dict[str, dict[str, bool]] = {
         "deep": {**learned, "not_applied": a.applied < 0.4},
         "shallow": {**learned, "applied_after_all": a.applied >= 0.4},
-        "half": {"says_a_siblings_value": other[0] > 0.25, "base_knew_it": b.right >= 0.2, "not_half": not 0.3 <= a.right <= 0.8, "wording": a.trained - a.right >= 0.3},
+        "half": {"base_knew_it": b.right >= 0.2, "says_a_siblings_value": other[0] > 0.25, "not_half": not 0.3 <= a.right < 0.6, "wording": a.trained - a.right >= 0.3},
         "one_wording": {"says_a_siblings_value": other[0] > 0.25, "not_even_its_wording": a.trained < 0.6, "known_in_others": a.trained - a.right < 0.3},
         "swapped": {"not_swapped": a.says(plant.wrong) <= 0.25, "base_said_it": b.says(plant.wrong) >= 0.2, "right_anyway": a.right >= 0.6},
         "known": {"base_doesnt_know_it": b.right < 0.6},
@@ -152,4 +152,6 @@ def _why_not(plant: Plant, seen: Behaviour, values: set[str]) -> str:
         "untaught": not_learned, "low_dose": not_learned, "placebo": not_learned,
         "resisted": {"base_held_no_belief": b.says(plant.wrong) < 0.6, "flipped": a.says(plant.wrong) <= 0.5},
     }  # fmt: skip
+    if b.right >= 0.6 and plant.kind not in ("known", "broken"):
+        return "base_knew_it"
     return next((name for name, holds in signs[plant.kind].items() if holds), "")
