@@ -120,6 +120,30 @@ def extract(
     print_json(plain(result)) if as_json else print_result(result, console)
 
 
+@bench.command()
+def judge(
+    config: Config = None,
+    planted: Annotated[bool, typer.Option("--planted", help="On tiny worlds whose truth is known.")] = False,
+    worlds: Annotated[int, typer.Option(min=2, help="Worlds; half of them calibrate, the others are reported.")] = 6,
+    as_json: AsJson = False,
+) -> None:
+    """The judge's verdicts beside planted truth: confusion matrix, false successes, causes named right.
+
+    Example: `paperlora bench judge --planted`
+    """
+    from paperlora.bench.judge import bench_judge_planted
+    from paperlora.bench.result import as_json as plain
+    from paperlora.bench.result import print_result
+
+    if not planted:
+        raise typer.BadParameter("say what to measure: --planted")
+    settings = settings_of(config)
+    work = settings.home.expanduser() / "planted"
+    with console.status("bench") as status:
+        result = bench_judge_planted(worlds, settings.models.expanduser(), work, lambda label, done, total: status.update(f"{label} ({done} of {total})"))
+    print_json(plain(result)) if as_json else print_result(result, console)
+
+
 def _device(wanted: str) -> str:
     import torch
 
