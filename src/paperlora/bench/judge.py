@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from paperlora.bench.result import Result, Row
 from paperlora.planted.trial import Figures, Trial, WorldTrial, figures, run_trial
 from paperlora.planted.world import WorldPlan
+from paperlora.progress import Progress, silent
 
 SHORT = {
     "ABSORBED_DEEP": "deep", "ABSORBED_SHALLOW": "shallow", "PARTIAL": "partial", "VERBATIM_ONLY": "verbatim",
@@ -17,9 +17,7 @@ SHORT = {
 """Columns of the matrix."""
 
 
-def bench_judge_planted(
-    worlds: int, shelf: Path, work: Path, progress: Callable[[str, int, int], None] = lambda label, done, total: None
-) -> Result:
+def bench_judge_planted(worlds: int, shelf: Path, work: Path, progress: Progress = silent) -> Result:
     """Try the judge on so many worlds; the second half of them is reported.
 
     Args:
