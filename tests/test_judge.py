@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import paperlora.judge.asking as asking
+import paperlora.judge.run as run
 from paperlora.errors import AdapterNotLive, NothingToDo
 from paperlora.judge.asking import Asker, Question
 from paperlora.judge.conclude import Concluded, Taught, conclude
@@ -596,3 +597,19 @@ def test_equal_questions_are_asked_once(base: Base, tmp_path: Path, monkeypatch:
         first = asker.ask(questions)
         assert first[0] == first[2] and asked == [2]
         assert asker.ask(questions[:1]) == first[:1] and asked == [2]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_an_open_verdict_gets_further_probes_up_to_the_last_pass(items: list[JudgeItem], judged: Judged, most: int) -> None:
+    """Pass after pass until the setting's last one; a verdict that is settled gets none."""
+    live = [run._Live(one, slot, 1.0) for slot, one in enumerate(items, 1)]
+    opened, settled = judged.verdicts[0].model_copy(update={"kind": "INCONCLUSIVE"}), judged.verdicts[1]
+    passes: dict[tuple[str, str], int] = {}
+    taken = []
+    while longer := run._longer([opened, settled], live, passes, most):
+        passes |= longer
+        taken.append(longer)
+    assert taken == [{(opened.adapter, opened.idea): number} for number in range(2, most + 1)]
+    own = [probe for probe in items[0].probes if probe.idea == opened.idea]
+    asked = first_pass(own, passes.get((opened.adapter, opened.idea), 1))
+    assert sum(probe.family == "direct" for probe in asked) == {1: 12, 2: 20, 3: 32}[most]

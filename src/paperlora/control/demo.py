@@ -43,6 +43,8 @@ def write_config(settings: Settings, sandbox: Sandbox, base_model: str) -> Path:
         '[llm]\nprovider = "extractive"',
         # The gate by meaning catches little on so small a model, and takes a second a paper and idea.
         "[microdata]\nmeaning = false",
+        # The third pass doubles the judge's time for a few more verdicts.
+        "[judge]\npasses = 2",
         f"[train]\nmax_adapters = {ADAPTERS}\nbank_size = {ADAPTERS}",
         "[recipe]\n" + "\n".join(f"{key} = {_toml(value)}" for key, value in RECIPE.items()),
         "[ideas]\nmax_per_paper = 4",

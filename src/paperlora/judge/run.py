@@ -45,8 +45,6 @@ LIVE = 1e-5
 """Largest difference of a logit below which an adapter counts as not applied; rounding stays below it."""
 UNASKED: tuple[ProbeFamily, ...] = ("choice", "robustness")
 """No rule of the verdict counts them."""
-LAST_PASS = 3
-"""Probes come in three passes; the second and the third are for verdicts that stay open."""
 
 
 class JudgeItem(NamedTuple):
@@ -82,7 +80,8 @@ class _Live(NamedTuple):
 def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseModelId, pools: Pools = STANDARD) -> str:
     """Name of the folder that a judgement of these adapters goes to: equal keys, equal verdicts."""
     adapters = sorted(digest(item.adapter.id, item.adapter.dataset_hash, [p.id for p in item.probes]) for item in items)
-    asked = [settings.judge.max_new_tokens, settings.judge.placebos, settings.judge.margins, settings.judge.sure]
+    judge = settings.judge
+    asked = [judge.max_new_tokens, judge.placebos, judge.passes, judge.margins, judge.sure]
     base = [base_id.weights_hash, base_id.template_hash, base_id.dtype]
     return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, base)[:16]
 
@@ -187,7 +186,7 @@ def _judge(
         measurements = measure(subjects, slots, asker, judge.margins)
         taught = [_taught(*each) for each in zip(live, subjects, reports, strict=True)]
         concluded = conclude(taught, measurements, judge.sure)
-        longer = _longer(concluded.verdicts, live, passes)
+        longer = _longer(concluded.verdicts, live, passes, judge.passes)
         if not longer:
             break
         passes |= longer
@@ -202,11 +201,13 @@ class _Pair(NamedTuple):
     idea: str
 
 
-def _longer(verdicts: Sequence[Verdict], live: Sequence[_Live], passes: Mapping[_Pair, int]) -> dict[_Pair, int]:
+def _longer(
+    verdicts: Sequence[Verdict], live: Sequence[_Live], passes: Mapping[_Pair, int], most: int
+) -> dict[_Pair, int]:
     """Ideas whose verdict is open and for which another pass of probes is left, with that pass."""
     last = {_Pair(one.item.adapter.id, probe.idea): 1 for one in live for probe in one.item.probes}
     for one in live:
-        for probe in first_pass(one.item.probes, LAST_PASS):
+        for probe in first_pass(one.item.probes, most):
             pair = _Pair(one.item.adapter.id, probe.idea)
             last[pair] = max(last[pair], probe.wave)
     opened = [_Pair(one.adapter, one.idea) for one in verdicts if one.kind == "INCONCLUSIVE"]

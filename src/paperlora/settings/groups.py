@@ -164,6 +164,8 @@ class JudgeSettings(Group):
     """Longest free answer."""
     placebos: int = Field(default=2, ge=0)
     """Adapters of other papers that answer each idea's direct probes too."""
+    passes: int = Field(default=3, ge=1, le=3)
+    """Most passes over the probes of an idea whose verdict is open: 12, 20, then 32 direct ones."""
     margins: int = Field(default=4, ge=0)
     """Direct probes of each idea on which right, wrong and said answers are weighed by likelihood; 0: none. Without them a
     guess of the base that comes again and again can't be told from a belief."""
