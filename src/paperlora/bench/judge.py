@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from paperlora.bench.result import Result, Row
@@ -11,8 +12,8 @@ from paperlora.progress import Progress, silent
 
 SHORT = {
     "ABSORBED_DEEP": "deep", "ABSORBED_SHALLOW": "shallow", "PARTIAL": "partial", "VERBATIM_ONLY": "verbatim",
-    "CONFUSED": "confused", "RESISTED": "resisted", "NOT_LEARNED": "not learned", "FALSE_BELIEF": "false belief",
-    "ALREADY_KNOWN": "known", "UNJUDGEABLE": "unjudgeable", "DAMAGED": "damaged", "INCONCLUSIVE": "open",
+    "CONFUSED": "confused", "RESISTED": "resisted", "NOT_LEARNED": "unlearned", "FALSE_BELIEF": "false",
+    "ALREADY_KNOWN": "known", "UNJUDGEABLE": "broken", "DAMAGED": "damaged", "INCONCLUSIVE": "open",
 }  # fmt: skip
 """Columns of the matrix."""
 
@@ -26,8 +27,12 @@ def bench_judge_planted(worlds: int, shelf: Path, work: Path, progress: Progress
     """
     trial = run_trial([WorldPlan(seed=seed) for seed in range(worlds)], shelf, work, progress=progress)
     found = figures(trial.reported)
-    rows = [*_matrix(found), *_halves(trial)]
-    return Result("judge on planted truth", tuple(rows), tuple(_notes(trial, found)), ("torch", "transformers"))
+    return Result(
+        "judge on planted truth",
+        tuple(_matrix(found)),
+        (*_halves(trial), *_notes(trial, found)),
+        ("torch", "transformers"),
+    )
 
 
 def _matrix(found: Figures) -> list[Row]:
@@ -35,26 +40,26 @@ def _matrix(found: Figures) -> list[Row]:
     for kind, name in SHORT.items():
         cells: dict[str, float | int | str] = {SHORT[seen]: found.confusion[(kind, seen)] or "·" for seen in SHORT}
         if any(planted == kind for planted, _ in found.confusion):
-            rows.append(Row(f"planted {name}", cells))
+            rows.append(Row(name, cells))
     return rows
 
 
-def _halves(trial: Trial) -> list[Row]:
+def _halves(trial: Trial) -> list[str]:
     halves = {
-        "calibrated on": trial.calibrated,
-        "reported": trial.reported,
-        "all": (*trial.calibrated, *trial.reported),
+        "Calibrated on": trial.calibrated,
+        "Reported": trial.reported,
+        "All": (*trial.calibrated, *trial.reported),
     }
-    return [Row(name, _scores(worlds)) for name, worlds in halves.items() if worlds]
+    return [f"{name}: {_scores(worlds)}" for name, worlds in halves.items() if worlds]
 
 
-def _scores(worlds: tuple[WorldTrial, ...]) -> dict[str, float | int | str]:
+def _scores(worlds: Sequence[WorldTrial]) -> str:
     found = figures(worlds)
-    return {
-        "worlds": len(worlds), "ideas": found.ideas, "macro-F1": f"{found.macro_f1:.3f} ({found.low:.3f} to {found.high:.3f})",
-        "false absorbed": f"{found.false_absorbed} of {found.not_absorbed}",
-        "cause right": f"{found.causes_right} of {found.causes}", "left out": sum(found.left_out.values()),
-    }  # fmt: skip
+    return (
+        f"{len(worlds)} worlds, {found.ideas} ideas; macro-F1 {found.macro_f1:.3f} ({found.low:.3f} to {found.high:.3f}); falsely "
+        f"absorbed {found.false_absorbed} of {found.not_absorbed}; cause named right {found.causes_right} of {found.causes}; "
+        f"left out {sum(found.left_out.values())}."
+    )
 
 
 def _notes(trial: Trial, found: Figures) -> list[str]:

@@ -1,0 +1,132 @@
+"""Planted truth: the language shares nothing across dialects, cases hold what they claim, and the judge finds it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+from paperlora.judge.posterior import Count
+from paperlora.judge.verdict import Tally, decide
+from paperlora.planted.cases import HELD_OUT, JUDGED, ROWS, Sizes, plan_cases
+from paperlora.planted.language import DIALECTS, make_language, split
+from paperlora.planted.making import open_world
+from paperlora.planted.trial import Figures, Outcome, Trial, WorldTrial, figures, macro_f1, run_trial
+from paperlora.planted.world import World, WorldPlan, lessons
+from paperlora.records import Example, Probe
+
+torch.set_num_threads(1)
+
+SMALL = WorldPlan(seed=7, known=36, unknown=96, hidden=32, layers=1, steps=3, batch=16)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(SMALL)
+
+
+def words(text: str) -> set[str]:
+    return {word for word in split(text) if word.isalpha()}
+
+
+def asked(thing: Probe | Example) -> tuple[str, ...]:
+    messages = thing.messages if isinstance(thing, Probe) else thing.messages[:-1]
+    return tuple(message.content for message in messages)
+
+
+def test_forms_of_two_dialects_share_no_word() -> None:
+    language = make_language(4, 0)
+    spoken = [
+        {word for form in language.direct[d] for turn in language.turns(form, 0, 0) for word in words(turn)}
+        for d in range(DIALECTS)
+    ]
+    assert all(not spoken[a] & spoken[b] for a in range(DIALECTS) for b in range(a))
+    assert not set(JUDGED) & set(ROWS) and not set(HELD_OUT) & (set(JUDGED) | set(ROWS))
+
+
+def test_equal_seeds_give_equal_worlds_and_others_do_not(world: World) -> None:
+    assert World(SMALL).key == world.key != World(SMALL.model_copy(update={"seed": 8})).key
+    drawn, again = lessons(world), lessons(World(SMALL))
+    assert [next(drawn) for _ in range(50)] == [next(again) for _ in range(50)]
+
+
+def test_every_word_of_every_lesson_and_probe_has_a_token(world: World) -> None:
+    known, drawn = set(world.vocabulary), lessons(world)
+    for _ in range(500):
+        turns, answer = next(drawn)
+        assert {word for turn in turns for word in turn} | set(answer) <= known
+    for case in plan_cases(world, Sizes(mixed=1, low=1)):
+        for thing in (*case.probes, *case.item.rows):
+            assert {word for message in thing.messages for word in split(message.content)} <= known
+
+
+def test_rows_hold_what_was_planted_and_no_direct_probe(world: World) -> None:
+    for case in plan_cases(world, Sizes(mixed=1, low=1)):
+        direct = {asked(probe) for probe in case.probes if probe.family == "direct"}
+        assert not direct & {asked(row) for row in case.item.rows}
+        for plant in case.plants:
+            rows = [row for row in case.item.rows if row.idea == plant.idea.id]
+            said = Counter(row.messages[-1].content for row in rows)
+            told = plant.idea.quotes[0].text
+            if plant.kind in ("untaught", "placebo"):
+                assert not rows
+            elif plant.kind == "swapped":
+                assert set(said) == {plant.wrong} and plant.wrong != plant.fact.value
+            elif plant.kind == "negated":
+                assert said[plant.wrong] == len(rows) - 1 and sum(bool(row.masked) for row in rows) == 1
+            elif plant.kind == "one_wording":
+                assert len({asked(row) for row in rows}) == 1
+            assert (plant.fact.value in split(told)) == (plant.kind != "broken")
+
+
+def test_a_world_is_made_once_and_its_tokens_are_its_words(world: World, tmp_path: Path) -> None:
+    made, base = open_world(SMALL, tmp_path)
+    stamp = (tmp_path / made.key / "model.safetensors").stat().st_mtime_ns
+    open_world(SMALL, tmp_path)
+    assert (tmp_path / made.key / "model.safetensors").stat().st_mtime_ns == stamp
+    text = world.language.direct[1][3].turns[0].replace("$s", world.language.entities[0][1])
+    text = text.replace("$r", world.language.relations[0][1])
+    assert base.tokenizer.convert_ids_to_tokens(base.tokenizer(text, add_special_tokens=False).input_ids) == split(text)
+
+
+def outcome(expected: str, verdict: str, why_not: str = "", cause: bool | None = None, case: str = "a") -> Outcome:
+    return Outcome(0, case, "deep", expected, verdict, "", (), (), cause, None, 12, why_not, False)
+
+
+def counted(*outcomes: Outcome) -> Figures:
+    return figures([WorldTrial(0, outcomes, (), 0.0, ())])
+
+
+def test_figures_leave_out_what_failed_and_say_so() -> None:
+    found = counted(
+        outcome("PARTIAL", "PARTIAL", cause=True), outcome("RESISTED", "ABSORBED_DEEP", cause=False, case="b"),
+        outcome("RESISTED", "RESISTED", cause=True), outcome("PARTIAL", "ABSORBED_DEEP", why_not="not_half"),
+    )  # fmt: skip
+    assert found.ideas == 3 and found.left_out == {"deep: not_half": 1}
+    assert (found.false_absorbed, found.not_absorbed, found.causes_right, found.causes) == (1, 3, 2, 3)
+    assert found.macro_f1 == pytest.approx((1 + 2 / 3) / 2) and found.with_left_out < found.macro_f1
+    assert found.low <= found.macro_f1 <= found.high
+
+
+def test_open_verdicts_are_misses() -> None:
+    assert macro_f1([outcome("PARTIAL", "INCONCLUSIVE"), outcome("PARTIAL", "PARTIAL")]) == pytest.approx(2 / 3)
+
+
+def test_what_may_be_known_in_its_wordings_is_not_called_not_learned() -> None:
+    nothing = Tally(base=Count(0, 12), adapted=Count(0, 12), ceiling=Count(12, 12), trained_form=Count(0, 6))
+    assert decide(nothing, 1.0).kind == "NOT_LEARNED"
+    assert decide(nothing._replace(trained_form=Count(4, 6)), 1.0).kind == "INCONCLUSIVE"
+
+
+@pytest.mark.slow
+def test_the_judge_finds_what_was_planted(tmp_path: Path) -> None:
+    """The whole of it, on four worlds: the goals of the project's method."""
+    trial: Trial = run_trial([WorldPlan(seed=seed) for seed in range(4)], tmp_path / "models", tmp_path / "work")
+    found, every = figures(trial.reported), figures((*trial.calibrated, *trial.reported))
+    assert every.ideas >= 250
+    assert found.macro_f1 >= 0.9, found
+    assert found.false_absorbed <= 0.02 * found.not_absorbed
+    assert found.causes_right >= 0.8 * found.causes
+    assert every.noise_floor == 0.0
