@@ -119,3 +119,27 @@ def test_several_writers_at_once_lose_nothing(store: Store, catalog: Catalog, tm
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(add, range(4)))
     assert catalog.status().papers == 80
+
+
+def test_claims_that_no_gate_let_pass_are_counted_until_the_paper_is_read_anew(store: Store, catalog: Catalog, tmp_path: Path) -> None:
+    """The run that handles the paper ends none of them, and six of one reason are six."""
+    def read(key: str, *reasons: str) -> None:
+        with store.writing("readings", f"r-{key}") as draft:
+            draft.rejects = [Reject(stage="distill", item=PAPER.key, reason=reason) for reason in reasons]
+        with store.writing("ideas", key) as draft:
+            write_jsonl(draft.path / "ideas.jsonl", [])
+            draft.rejects = [Reject(stage="distill", item=PAPER.key, reason=reason, detail=f"claim {n}") for n, reason in enumerate(reasons)]
+
+    datasets = Store.at(tmp_path / "none")
+    read("one", *["answer_too_long"] * 6, "quote_not_found")
+    run(store, "distill-1", [PAPER.key], [Reject(stage="distill", item=PAPER.key, reason="no_ideas")])
+    catalog.refresh([store, datasets])
+    counted = {"answer_too_long": 6, "quote_not_found": 2, "no_ideas": 1}
+    assert catalog.status().rejects["distill"] == counted
+    told = {reject.reason: reject.detail for reject in catalog.show(PAPER.key).rejects}
+    assert set(told) == {"answer_too_long", "quote_not_found", "no_ideas"} and told["answer_too_long"] == "claim 0 (and 5 more)"
+    catalog.rebuild([store, datasets])
+    assert catalog.status().rejects["distill"] == counted
+    read("two", "not_entailed")
+    catalog.refresh([store, datasets])
+    assert catalog.status().rejects["distill"] == {"not_entailed": 1, "quote_not_found": 1, "no_ideas": 1}

@@ -239,7 +239,7 @@ def _counts(connection: Connection, query: Select[Any]) -> dict[str, int]:
 
 def _reject_counts(connection: Connection) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
-    query = select(rejects.c.stage, rejects.c.reason, func.count()).group_by(rejects.c.stage, rejects.c.reason)
+    query = select(rejects.c.stage, rejects.c.reason, func.sum(rejects.c.count)).group_by(rejects.c.stage, rejects.c.reason)
     for stage, reason, count in connection.execute(query.order_by(rejects.c.stage)):
         counts.setdefault(stage, {})[reason] = count
     return counts

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, select
 
-from paperlora.catalog.folders import Pair
+from paperlora.catalog.folders import Pair, claims_of
 from paperlora.catalog.identity import guess
 from paperlora.catalog.lineage import REDO, Stale, stale, walk
 from paperlora.catalog.listings import canonical_papers, one_paper
@@ -105,7 +105,14 @@ def _kinds(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
 
 def _rejects(connection: Connection, ids: Sequence[str]) -> tuple[Reject, ...]:
     rows = connection.execute(select(rejects).where(rejects.c.item.in_(ids)).order_by(rejects.c.created))
-    return tuple(Reject(stage=row.stage, item=row.item, reason=row.reason, detail=row.detail) for row in rows)
+    return tuple(
+        Reject(stage=row.stage, item=row.item, reason=row.reason, detail=row.detail + _more(row._mapping["count"]))
+        for row in rows
+    )
+
+
+def _more(count: int) -> str:
+    return f" (and {count - 1} more)" if count > 1 else ""
 
 
 def _of_paper(connection: Connection, entry: Entry, canonical: str, outdated: tuple[Stale, ...]) -> Entry:
@@ -114,12 +121,13 @@ def _of_paper(connection: Connection, entry: Entry, canonical: str, outdated: tu
     same = [paper for paper in known if paper.version == this.version]
     keys = [paper.key for paper in known]
     dropped = _rejects(connection, list({f"{canonical}v{this.version}", *(paper.key for paper in same)}))
+    claims = _rejects(connection, [claims_of(key) for key in {f"{canonical}v{this.version}", *(p.key for p in same)}])
     names = connection.scalars(select(aliases.c.alias).where(aliases.c.canonical == canonical).order_by(aliases.c.alias)).all()
     record = one_paper(canonical, same) if this.id == canonical else this
     record = record.model_copy(update={"topics": tuple(sorted(topics_of(connection, canonical)[canonical]))})
     return entry._replace(
         record=record.model_dump(mode="json"), aliases=(canonical, *(name for name in names if name != canonical)),
-        versions=tuple(keys), candidates=_pairs(connection, {*names, *keys}), rejects=dropped,
+        versions=tuple(keys), candidates=_pairs(connection, {*names, *keys}), rejects=(*dropped, *claims),
         state=_state(connection, canonical, this.version, known[0].version, dropped), stale=outdated, redo=_redo(outdated),
     )  # fmt: skip
 

@@ -64,11 +64,13 @@ class Taken(NamedTuple):
     """Items whose fate the run of this folder tells; older rejects of its stage count no more."""
     cursors: tuple[Cursor, ...] = ()
     candidates: tuple[Pair, ...] = ()
+    told: tuple[Reject, ...] | None = None
+    """Its rejects, where they are not those of the manifest as they stand."""
 
     @property
     def rejects(self) -> tuple[Reject, ...]:
         """What was dropped on the way into the folder."""
-        return self.manifest.rejects
+        return self.manifest.rejects if self.told is None else self.told
 
 
 class Folder:
@@ -159,7 +161,21 @@ def _ideas(folder: Folder) -> Taken:
     edges = [Edge(f"document:{idea.paper}", item_id(idea)) for idea in ideas]
     # An idea that several papers state falls with the one it was read in; the others confirm it.
     edges += [Edge(f"document:{source.paper}", item_id(idea), "considered") for idea in ideas for source in idea.sources]
-    return Taken(folder.uri, folder.manifest, ideas, _once(edges))
+    # What a paper claimed and no gate let pass has a fate of its own: later runs that handle the paper don't end it, a
+    # later reading of it does.
+    told = tuple(r if r.item.startswith("idea:") else r.model_copy(update={"item": claims_of(r.item)}) for r in folder.manifest.rejects)
+    papers = {idea.paper for idea in ideas} | {r.item for r in folder.manifest.rejects if not r.item.startswith("idea:")}
+    return Taken(folder.uri, folder.manifest, ideas, _once(edges), handled=tuple(map(claims_of, sorted(papers))), told=told)
+
+
+def claims_of(paper: str) -> str:
+    """Item under which the rejected claims of a paper stand."""
+    return f"claims:{paper}"
+
+
+def _readings(folder: Folder) -> Taken:
+    # What a reading dropped stands in the ideas made of it, too.
+    return Taken(folder.uri, folder.manifest, told=())
 
 
 def _datasets(folder: Folder) -> Taken:
@@ -200,6 +216,6 @@ def _once(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 
 _READERS: dict[str, Callable[[Folder], Taken]] = {
-    "papers": _papers, "documents": _documents, "ideas": _ideas, "datasets": _datasets, "adapters": _adapters,
+    "papers": _papers, "documents": _documents, "readings": _readings, "ideas": _ideas, "datasets": _datasets, "adapters": _adapters,
     "judgements": _judgements, "lessons": _lessons, "runs": _runs,
 }  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, case, delete, or_, select, update
 
@@ -12,7 +14,7 @@ from paperlora.catalog.folders import Pair, Taken, item_id, kind_of, paper_of
 from paperlora.catalog.identity import Links, load_links, names
 from paperlora.catalog.listings import Listing, united
 from paperlora.catalog.writing import Row, combine, excluded, keep, keep_highest, replace
-from paperlora.records import Paper, Record, Verdict
+from paperlora.records import Paper, Record, Reject, Verdict
 
 
 def take_in(connection: Connection, folders: Sequence[Taken]) -> None:
@@ -99,16 +101,25 @@ def _take_pairs(connection: Connection, pairs: Sequence[Pair]) -> None:
 
 def _take_fates(connection: Connection, folders: Sequence[Taken]) -> None:
     fates = [
-        {"stage": taken.manifest.settings["stage"], "item": item, "created": taken.manifest.created}
+        {"stage": taken.manifest.settings.get("stage", "distill"), "item": item, "created": taken.manifest.created}
         for taken in folders if taken.handled for item in dict.fromkeys(taken.handled)
     ]  # fmt: skip
-    dropped = [
-        {**reject.model_dump(), "detail": reject.detail.replace("\0", ""), "uri": taken.uri, "created": taken.manifest.created}
-        for taken in folders for reject in taken.rejects
-    ]  # fmt: skip
+    dropped = [row for taken in folders for row in _counted(taken)]
     keep_highest(connection, tables.handled, fates, ("created",))
     keep_highest(connection, tables.rejects, dropped, ("created", "uri"))
     _forget_outdated(connection, {(row["stage"], row["item"]) for row in (*fates, *dropped)})
+
+
+def _counted(taken: Taken) -> Iterator[dict[str, Any]]:
+    """One row for each item and reason of a folder, with how many there are."""
+    groups: dict[tuple[str, str, str], list[Reject]] = defaultdict(list)
+    for reject in taken.rejects:
+        groups[reject.stage, reject.item, reject.reason].append(reject)
+    for (stage, item, reason), group in groups.items():
+        yield {
+            "stage": stage, "item": item, "reason": reason, "detail": group[0].detail.replace("\0", ""), "uri": taken.uri,
+            "created": taken.manifest.created, "count": len(group),
+        }  # fmt: skip
 
 
 def _forget_outdated(connection: Connection, items: set[tuple[str, str]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Column, DateTime, Dialect, Float, Integer, MetaData, String, Table, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 
-REVISION = "0002"
+REVISION = "0003"
 """Newest migration: what an open catalog stands at."""
 
 
@@ -64,6 +64,8 @@ rejects = Table(
     Column("detail", String, nullable=False),
     Column("uri", String, nullable=False, index=True),
     Column("created", UtcDateTime, nullable=False),
+    # How many of the item this reason dropped; the detail is that of the first.
+    Column("count", Integer, nullable=False, server_default="1"),
 )  # fmt: skip
 
 handled = Table(
