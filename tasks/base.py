@@ -43,7 +43,7 @@ class BaseAtHand:
     def _load(self) -> Base | None:
         if self.id is None:
             return None
-        from paperlora.model.base import load_base
+        from paperlora.model.base import base_of
 
         settings = self._settings
-        return load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)
+        return base_of(settings)

@@ -42,10 +42,10 @@ def list_adapters(adapters: list[str] | None, config: str | None) -> list[str]:
 def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
     """Let base and adapters answer the held-out probes in one model load, and judge every idea."""
     from paperlora.judge.run import judge_adapters, judgement_key, write_judgement
-    from paperlora.model.base import load_base
+    from paperlora.model.base import base_of
 
     settings, store = open_stage(config)
-    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)
+    base = base_of(settings)
     opened = [open_uri(reference) for reference in adapters]
     items = [_item(path, settings) for path, _ in opened]
     key = judgement_key(items, settings, base.id)

@@ -68,10 +68,10 @@ def _all_datasets(store: Store) -> list[str]:
 def train_bank(datasets: Sequence[str], recipes: Sequence[dict[str, object]] | None, config: str | None) -> Trained:
     """Train every dataset with every recipe in one bank; finished ones are reused, a killed one goes on."""
     from paperlora.lora.train import train_adapters
-    from paperlora.model.base import load_base
+    from paperlora.model.base import base_of
 
     settings, store = open_stage(config)
-    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)
+    base = base_of(settings)
     chosen = [Recipe.model_validate(recipe) for recipe in recipes or ()] or [settings.recipe]
     items = [_item(reference) for reference in datasets]
     dropped: list[Reject] = []

@@ -19,8 +19,8 @@ from paperlora.judge.pools import KNOWN, OPEN
 from paperlora.judge.run import (
     Judged,
     JudgeItem,
+    asked_in,
     denied_values,
-    first_pass,
     judge_adapters,
     judgement_key,
     write_judgement,
@@ -163,7 +163,7 @@ def judge(
     for dataset, one, other in zip((mine, theirs), adapters, reversed(adapters), strict=True):
         subjects = tuple(
             Subject(
-                idea, tuple(p for p in first_pass(dataset.probes) if p.idea == idea.id), one.id, (other.id,),
+                idea, tuple(p for p in asked_in(dataset.probes) if p.idea == idea.id), one.id, (other.id,),
                 denied_values(dataset.rows, idea.id),
             )
             for idea in dataset.record.ideas
@@ -611,5 +611,5 @@ def test_an_open_verdict_gets_further_probes_up_to_the_last_pass(items: list[Jud
         taken.append(longer)
     assert taken == [{(opened.adapter, opened.idea): number} for number in range(2, most + 1)]
     own = [probe for probe in items[0].probes if probe.idea == opened.idea]
-    asked = first_pass(own, passes.get((opened.adapter, opened.idea), 1))
+    asked = asked_in(own, passes.get((opened.adapter, opened.idea), 1))
     assert sum(probe.family == "direct" for probe in asked) == {1: 12, 2: 20, 3: 32}[most]

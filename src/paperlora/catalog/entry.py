@@ -120,8 +120,8 @@ def _of_paper(connection: Connection, entry: Entry, canonical: str, outdated: tu
     this = next(paper for paper in known if paper.key == entry.id)
     same = [paper for paper in known if paper.version == this.version]
     keys = [paper.key for paper in known]
-    dropped = _rejects(connection, list({f"{canonical}v{this.version}", *(paper.key for paper in same)}))
-    claims = _rejects(connection, [claims_of(key) for key in {f"{canonical}v{this.version}", *(p.key for p in same)}])
+    mine = {f"{canonical}v{this.version}", *(paper.key for paper in same)}
+    dropped, claims = _rejects(connection, list(mine)), _rejects(connection, list(map(claims_of, mine)))
     names = connection.scalars(select(aliases.c.alias).where(aliases.c.canonical == canonical).order_by(aliases.c.alias)).all()
     record = one_paper(canonical, same) if this.id == canonical else this
     record = record.model_copy(update={"topics": tuple(sorted(topics_of(connection, canonical)[canonical]))})

@@ -163,8 +163,10 @@ def _ideas(folder: Folder) -> Taken:
     edges += [Edge(f"document:{source.paper}", item_id(idea), "considered") for idea in ideas for source in idea.sources]
     # What a paper claimed and no gate let pass has a fate of its own: later runs that handle the paper don't end it, a
     # later reading of it does.
-    told = tuple(r if r.item.startswith("idea:") else r.model_copy(update={"item": claims_of(r.item)}) for r in folder.manifest.rejects)
-    papers = {idea.paper for idea in ideas} | {r.item for r in folder.manifest.rejects if not r.item.startswith("idea:")}
+    of_ideas = [reject for reject in folder.manifest.rejects if reject.item.startswith("idea:")]
+    claims = [reject for reject in folder.manifest.rejects if not reject.item.startswith("idea:")]
+    told = (*of_ideas, *(reject.model_copy(update={"item": claims_of(reject.item)}) for reject in claims))
+    papers = {idea.paper for idea in ideas} | {reject.item for reject in claims}
     return Taken(folder.uri, folder.manifest, ideas, _once(edges), handled=tuple(map(claims_of, sorted(papers))), told=told)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from paperlora.errors import SettingsError
 from paperlora.model.answers import Ask, answer
 from paperlora.model.bank import Bank
-from paperlora.model.base import load_base
+from paperlora.model.base import base_of
 from paperlora.records import Message
 from paperlora.settings import Settings
 from paperlora.store import Store
@@ -41,7 +41,7 @@ def open_pair(settings: Settings, adapter: str) -> Pair:
         SettingsError: no such adapter.
     """
     folder = _folder(settings, adapter)
-    base = load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)
+    base = base_of(settings)
     return Pair(Bank.load(base, [None, folder]))
 
 

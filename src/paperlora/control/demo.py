@@ -86,10 +86,10 @@ def run_demo(settings: Settings, base_model: str, console: Console, *, keep_ui: 
 
 
 def _fetch_model(settings: Settings, console: Console) -> None:
-    from paperlora.model.base import load_base
+    from paperlora.model.base import base_of
 
     with console.status(f"Base model {settings.base_model}: fetched and converted once, then cached"):
-        load_base(settings.base_model, device=settings.device, cache=settings.models.expanduser(), four_bit=settings.four_bit)
+        base_of(settings)
 
 
 def _unfinished(api: PrefectApi, config: Path) -> Run | None:

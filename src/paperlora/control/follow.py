@@ -54,7 +54,10 @@ def follow(api: PrefectApi, run: Run, console: Console) -> Run:
         told: dict[str, str] = {}
         while True:
             run = api.run(run.id)
-            for child in [*api.children(run)] or [run]:
+            children = api.children(run)
+            if children and run.id in rows:
+                progress.remove_task(rows.pop(run.id))  # its children tell more than it does
+            for child in children or [run]:
                 _show(api, child, progress, rows)
                 if not console.is_terminal:
                     _tell(api, child, told, console)
@@ -83,4 +86,6 @@ def _show(api: PrefectApi, run: Run, progress: Progress, rows: dict[str, TaskID]
     row = rows[run.id]
     step = api.step(run)
     label = run.state_name if run.final or step is None else step.label
-    progress.update(row, completed=100 if run.state == "COMPLETED" else step.percent if step else 0, description=label.lower())
+    # A stage counts several things one after another: at 100 of the first one its clock would stop.
+    done = 100.0 if run.state == "COMPLETED" else min(step.percent, 99.0) if step else 0.0
+    progress.update(row, completed=done, description=label.lower())

@@ -18,7 +18,7 @@ from paperlora.microdata.review import evidence, parse, question, reviews_of, sa
 from paperlora.microdata.revise import revise
 from paperlora.records import Decision, Example, Idea, Review
 from paperlora.settings import Settings
-from paperlora.store import Store, slug
+from paperlora.store import Store
 
 _CHOICES = {"a": "accept", "r": "reject", "c": "correct", "s": "", "q": "quit"}
 
@@ -72,7 +72,7 @@ def _ideas_of(settings: Settings, paper: str) -> tuple[Idea, ...]:
         ideas = [idea for idea in catalog.records("idea") if isinstance(idea, Idea)]
     finally:
         catalog.close()
-    return tuple(idea for idea in ideas if slug(idea.paper).startswith(slug(paper)))
+    return tuple(idea for idea in ideas if idea.paper.startswith(paper))
 
 
 def ask(subject: Subject, console: Console, *, with_rows: bool) -> Review:

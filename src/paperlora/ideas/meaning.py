@@ -112,10 +112,10 @@ _REMEDY = "Check the settings embeddings.base_url and embeddings.model, or set e
 
 
 def _local(settings: Settings) -> Embedder:
-    from paperlora.model.base import load_base
+    from paperlora.model.base import base_of
     from paperlora.model.embedding import embed
 
-    base = load_base(settings.base_model, device=settings.device, cache=settings.models, four_bit=settings.four_bit)
+    base = base_of(settings)
 
     def centred(texts: Sequence[str]) -> Vectors:
         found: Vectors = embed(base, texts).numpy()

@@ -23,16 +23,23 @@ from paperlora.model.base import Base
 from paperlora.progress import Progress, silent
 from paperlora.records import (
     Adapter,
+    AdapterGeometry,
     AdapterReport,
     BaseModelId,
+    Correlation,
+    CrossProbe,
     Diagnosis,
     Example,
+    GridCell,
     Measurement,
     MicroDataset,
+    Overlap,
     Probe,
     ProbeFamily,
     Reject,
+    Stability,
     Verdict,
+    Why,
     digest,
 )
 from paperlora.settings import Settings
@@ -67,6 +74,13 @@ class Judged(NamedTuple):
     diagnoses: tuple[Diagnosis, ...]
     reports: tuple[AdapterReport, ...]
     rejects: tuple[Reject, ...]
+    whys: tuple[Why, ...] = ()
+    grids: tuple[GridCell, ...] = ()
+    stability: tuple[Stability, ...] = ()
+    cross: tuple[CrossProbe, ...] = ()
+    geometries: tuple[AdapterGeometry, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    correlations: tuple[Correlation, ...] = ()
 
 
 class _Live(NamedTuple):
@@ -137,10 +151,9 @@ def write_judgement(judged: Judged, store: Store, key: str, inputs: Mapping[str,
         Its URI.
     """
     with store.writing("judgements", key) as draft:
-        write_jsonl(draft.path / "measurements.jsonl", judged.measurements)
-        write_jsonl(draft.path / "verdicts.jsonl", judged.verdicts)
-        write_jsonl(draft.path / "diagnoses.jsonl", judged.diagnoses)
-        write_jsonl(draft.path / "reports.jsonl", judged.reports)
+        for name in Judged._fields:
+            if name != "rejects":
+                write_jsonl(draft.path / f"{name}.jsonl", getattr(judged, name))
         draft.inputs = dict(inputs)
         draft.settings = {"judge_version": JUDGE_VERSION, "pools": pools.hash}
         draft.counts = {name: len(getattr(judged, name)) for name in Judged._fields}
@@ -207,7 +220,7 @@ def _longer(
     """Ideas whose verdict is open and for which another pass of probes is left, with that pass."""
     last = {_Pair(one.item.adapter.id, probe.idea): 1 for one in live for probe in one.item.probes}
     for one in live:
-        for probe in first_pass(one.item.probes, most):
+        for probe in asked_in(one.item.probes, most):
             pair = _Pair(one.item.adapter.id, probe.idea)
             last[pair] = max(last[pair], probe.wave)
     opened = [_Pair(one.adapter, one.idea) for one in verdicts if one.kind == "INCONCLUSIVE"]
@@ -233,7 +246,7 @@ def _subjects(one: _Live, others: tuple[str, ...], passes: Mapping[_Pair, int]) 
     taught = tuple(dict.fromkeys(row.messages[-1].content for row in rows)) if one.item.rows else None
     found = []
     for idea in one.item.dataset.ideas:
-        test = first_pass(one.item.probes, passes.get(_Pair(one.item.adapter.id, idea.id), 1))
+        test = asked_in(one.item.probes, passes.get(_Pair(one.item.adapter.id, idea.id), 1))
         own = tuple(probe for probe in test if probe.idea == idea.id)
         count = sum(row.idea == idea.id for row in rows) if one.item.rows else None
         denied = denied_values(one.item.rows, idea.id)
@@ -245,7 +258,7 @@ def _taught(one: _Live, subjects: tuple[Subject, ...], report: AdapterReport) ->
     return Taught(one.item.adapter, one.item.dataset, subjects, report)
 
 
-def first_pass(probes: Sequence[Probe], passes: int = 1) -> list[Probe]:
+def asked_in(probes: Sequence[Probe], passes: int = 1) -> list[Probe]:
     """The probes that are asked: test probes of the first passes, of the families that a rule counts."""
     return [p for p in probes if p.split == "test" and p.wave <= passes and p.family not in UNASKED]
 

@@ -28,6 +28,7 @@ from transformers.utils import logging as transformers_logging
 from paperlora.errors import ModelUnavailable
 from paperlora.model.packing import ATTENTION, agrees, register
 from paperlora.records import BaseModelId, digest
+from paperlora.settings import Settings
 from paperlora.store import MANIFEST, file_hash, slug, write_folder
 
 CONVERTER = 1
@@ -83,6 +84,15 @@ def load_base(spec: str, *, device: str = "auto", cache: Path, four_bit: bool = 
         raise ModelUnavailable(f"{spec} is a kind of model whose attention or output head PaperLoRA doesn't know.")
     identity = _identity(spec, folder, tokenizer, dtype, four_bit)
     return Base(model, tokenizer, identity, place, _end_ids(model, tokenizer))
+
+
+def base_of(settings: Settings) -> Base:
+    """The base model that the settings name.
+
+    Raises:
+        ModelUnavailable: as :func:`load_base`.
+    """
+    return load_base(settings.base_model, device=settings.device, cache=settings.models, four_bit=settings.four_bit)
 
 
 def identify_base(spec: str, *, device: str = "auto", cache: Path, four_bit: bool = False) -> BaseModelId:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from paperlora.records.base import Record
-from paperlora.records.microdata import ProbeFamily
+from paperlora.records.microdata import KnowledgeStateKind, ProbeFamily
+from paperlora.records.rates import Interval, Rate
 
 
 class Measurement(Record):
@@ -28,30 +29,8 @@ class Measurement(Record):
     """Nats a token of the best distractor."""
     said_loglik: float | None = None
     """Nats a token of what the base said itself: near 0 it is sure of it."""
-
-
-class Rate(Record):
-    """A share of right answers with its Jeffreys interval."""
-
-    right: int
-    asked: int
-    low: float
-    """2.5% quantile of Beta(right + ½, asked − right + ½)."""
-    high: float
-    """97.5% quantile."""
-
-    @property
-    def share(self) -> float:
-        """right / asked; NaN when nothing was asked."""
-        return self.right / self.asked if self.asked else float("nan")
-
-
-class Interval(Record):
-    """A number between two bounds that hold it with 95% posterior probability."""
-
-    value: float
-    low: float
-    high: float
+    thinking: bool = False
+    """It was let think before it answered."""
 
 
 VerdictKind = Literal[
@@ -99,6 +78,22 @@ class Verdict(Record):
     ceiling: Rate | None = None
     """c: base with the passage in the prompt."""
     locality: Rate | None = None
+    choice: Rate | None = None
+    """Multiple choice by the letter it answers: every gold in every place."""
+    choice_content: Rate | None = None
+    """Multiple choice by content: the option to which it gives the highest likelihood a token."""
+    choice_base: Rate | None = None
+    """The base on ``choice``."""
+    robustness: Rate | None = None
+    """Under a foreign system prompt, and after a doubt."""
+    template_swap: Rate | None = None
+    """Missed direct probes, asked once more in a wording that was trained: many right again means LOCKED."""
+    thinking: Rate | None = None
+    """Direct probes answered after thinking, where the model can think."""
+    state: KnowledgeStateKind | None = None
+    """What the base held before training; None where it was not quizzed."""
+    prior: float | None = None
+    """How likely a token the base gave what it said instead of the truth, before training (geometric mean, 0 to 1)."""
     confused_with: str | None = None
     """Id of the idea whose answer it gives."""
     q_value: float | None = None
@@ -118,6 +113,25 @@ class Diagnosis(Record):
     """Which probes will move, and by how much, if the cause is right."""
 
 
+class DamageCheck(Record):
+    """One check of what an adapter broke."""
+
+    name: str
+    """As in :attr:`AdapterReport.damage`."""
+    value: float
+    asked: int
+    """Answers or tokens that it rests on."""
+    bound: float
+    """Where damage begins."""
+    noise: float
+    """The same measure of the base against itself, asked again in other batches."""
+    placebo: float | None = None
+    """99th percentile over the recipe's placebo adapters (most harmful side); None without any."""
+    placebos: int = 0
+    """How many placebo adapters that percentile rests on."""
+    broken: bool
+
+
 class AdapterReport(Record):
     """What the judge found of one adapter as a whole."""
 
@@ -131,3 +145,48 @@ class AdapterReport(Record):
     damaged: bool
     damage: dict[str, float]
     """Each damage measure by name: nll_drift (nats a token), known_change, unique_ratio, cap_hit_change …"""
+    checks: tuple[DamageCheck, ...] = ()
+    """The same with bounds, noise floor and placebos."""
+    placebo: str = ""
+    """Kind of the placebo that this adapter is; empty for one that was taught a paper."""
+
+
+class Why(Record):
+    """Why an adapter may have answered a probe as it did: what stands nearest to its answer."""
+
+    probe: str
+    idea: str
+    adapter: str
+    family: ProbeFamily
+    question: str
+    accepted: tuple[str, ...]
+    said: str
+    base_said: str
+    """Empty where the base wasn't asked."""
+    row: str = ""
+    """Id of the training row that is nearest to question and answer; empty without rows."""
+    row_question: str = ""
+    row_answer: str = ""
+    likeness: float = 0.0
+    """0 to 1, of that row."""
+    from_idea: str = ""
+    """Id of another idea whose answer it gave."""
+    from_adapter: str = ""
+    """Id of the adapter that was taught that idea, where it is another one."""
+    kind: Literal["right", "base_answer", "other_idea", "denied_value", "row_echo", "refusal", "empty", "loop", "other"]
+    """What its answer is. ``base_answer``: what the base says too; ``row_echo``: an answer out of its rows."""
+
+
+class Stability(Record):
+    """One idea judged in adapters that differ by their seed alone."""
+
+    dataset: str
+    recipe: str
+    idea: str
+    adapters: tuple[str, ...]
+    kinds: tuple[VerdictKind, ...]
+    """Verdict of each adapter."""
+    shares: tuple[float, ...]
+    """Right direct answers of each adapter, as a share."""
+    flipped: bool
+    """The verdicts are not all equal."""

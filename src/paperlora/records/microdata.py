@@ -9,6 +9,7 @@ from pydantic import Field
 from paperlora.records.base import Record, Reject
 from paperlora.records.ideas import Idea, Quote
 from paperlora.records.literature import Paper
+from paperlora.records.rates import Rate
 
 
 class Message(Record):
@@ -86,6 +87,32 @@ class Replay(Record):
     thinking: bool = False
 
 
+KnowledgeStateKind = Literal["known", "believes_other", "unknown", "unanswerable"]
+
+
+class KnowledgeState(Record):
+    """What a base holds of one idea before anything is trained."""
+
+    idea: str
+    base: str
+    """Hash of the base's weights."""
+    kind: KnowledgeStateKind
+    direct: Rate
+    """Sampled direct probes that it answers rightly."""
+    passage: Rate
+    """The same with the passage in the prompt."""
+    statement: float
+    """log P(yes) − log P(no) when asked whether the claim is true; nats."""
+    negation: float
+    """The same of its negation."""
+    belief: str = ""
+    """The wrong answer it gives most often; empty where it has none."""
+    prior: float = 0.0
+    """How likely a token it gives that answer (geometric mean, 0 to 1): the strength that training has to overcome."""
+    repaired: str = ""
+    """What was done so that its probes can be answered from the passage; empty where nothing was needed."""
+
+
 class MicroDataset(Record):
     """One immutable revision of the rows and probes of one paper."""
 
@@ -108,6 +135,8 @@ class MicroDataset(Record):
     rejects: tuple[Reject, ...] = ()
     probes_hash: str
     """Frozen before the first row was written."""
+    states: tuple[KnowledgeState, ...] = ()
+    """What the base held of each idea beforehand; empty where it was not quizzed."""
     licence: str | None = None
 
 
