@@ -1,0 +1,116 @@
+"""What adapters look like inside, and what they do to each other."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from paperlora.records.base import Record
+from paperlora.records.rates import Interval, Rate
+
+
+class LayerGeometry(Record):
+    """ΔW of one adapted linear layer."""
+
+    layer: int
+    module: str
+    """``q_proj``, ``down_proj`` …"""
+    relative_norm: float
+    """‖ΔW‖_F / ‖W‖_F."""
+    singular_values: tuple[float, ...]
+    """Of ΔW, largest first; as many as its rank."""
+    effective_rank: float
+    """exp(H(σ² / Σσ²)), 1 to the rank."""
+    intruders: int | None = None
+    """Directions of ΔW's left singular vectors without a like among the base's (largest |cosine| below .5; 2410.21228);
+    None where they weren't looked for."""
+
+
+class AdapterGeometry(Record):
+    """All layers of one adapter."""
+
+    adapter: str
+    relative_norm: float
+    """√Σ‖ΔW‖² / √Σ‖W‖² over the adapted layers."""
+    effective_rank: float
+    """Mean over the layers, weighted by ‖ΔW‖²."""
+    intruders: int | None = None
+    layers: tuple[LayerGeometry, ...]
+
+
+class Overlap(Record):
+    """How far two adapters change the same weights in the same way."""
+
+    left: str
+    right: str
+    cosine: float
+    """⟨ΔWᵢ, ΔWⱼ⟩ / (‖ΔWᵢ‖ ‖ΔWⱼ‖) over all layers, −1 to 1."""
+
+
+class CrossProbe(Record):
+    """One adapter on the direct probes of another one's ideas."""
+
+    adapter: str
+    of: str
+    """The adapter whose ideas are asked."""
+    relation: Literal["own", "nearest", "random"]
+    base: Rate
+    adapted: Rate
+    change: Interval
+    """adapter − base: the behavioural interference M_ij."""
+
+
+class Correlation(Record):
+    """Whether a picture of the weights says anything about behaviour; nil is an answer, too."""
+
+    name: str
+    """What against what, such as ``overlap / interference``."""
+    pairs: int
+    value: float
+    """Spearman's ρ."""
+    low: float
+    high: float
+    """Its 95% interval by resampling adapters."""
+    p_value: float
+    """By permuting adapters (Mantel's test)."""
+
+
+class GridCell(Record):
+    """Right answers by two properties of a question."""
+
+    adapter: str
+    grid: Literal["position", "template", "option_order"]
+    row: str
+    """Position: where the fact stood in its row's text (first, middle, last). Template: form trained on. Option order:
+    the letter of the gold."""
+    column: str
+    """Position: probe form. Template: form asked. Option order: the letter that came."""
+    right: int
+    asked: int
+
+
+class Kept(Record):
+    """What a merge keeps of one of its adapters."""
+
+    adapter: str
+    alone: Rate
+    """Direct probes of its ideas, served singly."""
+    merged: Rate
+    """The same probes, asked of the merge."""
+    base: Rate
+    keeps: Interval
+    """merged − alone."""
+
+
+class Merge(Record):
+    """Several adapters in one."""
+
+    id: str
+    method: Literal["linear", "ties", "dare_linear", "dare_ties"]
+    weights: tuple[float, ...]
+    density: float | None = None
+    """Share of the entries that are kept (TIES, DARE)."""
+    adapters: tuple[str, ...]
+    folder: str = ""
+    """Where the merged peft adapter lies, relative to the merge's folder."""
+    kept: tuple[Kept, ...]
+    damage: dict[str, float]
