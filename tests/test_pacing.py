@@ -142,12 +142,14 @@ def test_one_host_rests_while_another_goes_on(pacer: Pacer, catalog_url: str) ->
     other.close()
 
 
-def test_fewer_failures_or_a_success_between_them_open_nothing(pacer: Pacer) -> None:
+def test_fewer_failures_or_a_success_between_them_open_nothing(pacer: Pacer, catalog_url: str) -> None:
     for _ in range(3):
         for _ in range(OPENS_AFTER - 1):
             pacer.failed("host", seconds=1000)
+        assert row(catalog_url, "host").open_until < time.time()
         with pacer.turn("host", 0.0):
             pacer.succeeded("host")
+        assert row(catalog_url, "host").failures == 0
 
 
 def test_after_a_rest_one_request_tries_and_its_failure_doubles_the_rest(pacer: Pacer, catalog_url: str) -> None:
