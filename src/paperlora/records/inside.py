@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from paperlora.records.base import Record
+from paperlora.records.judge import Diagnosis
 from paperlora.records.rates import Interval, Rate
 
 
@@ -88,6 +89,24 @@ class GridCell(Record):
     asked: int
 
 
+class ScalePoint(Record):
+    """An idea whose old answer survives, in its adapter at another strength."""
+
+    adapter: str
+    idea: str
+    gamma: float
+    """ΔW is multiplied with it; 1 is the adapter as it was trained."""
+    direct: Rate
+    old: Rate
+    """The old answer on the same probes."""
+    known: Rate
+    """Guard: of the facts of a small pool that the base knows, those that are still known."""
+    nll_drift: float
+    """Guard: nats a token on unrelated text, over the base's."""
+    harmless: bool
+    """Neither guard is out of bounds."""
+
+
 class Kept(Record):
     """What a merge keeps of one of its adapters."""
 
@@ -101,11 +120,18 @@ class Kept(Record):
     """merged − alone."""
 
 
+MergeMethod = Literal[
+    "linear", "cat", "ties", "dare_linear", "dare_ties", "svd", "ties_svd", "dare_linear_svd", "dare_ties_svd"
+]
+"""peft's names. ``linear``, ``ties`` and ``dare_…`` work on the entries of A and B; ``cat`` is the exact sum of the ΔW;
+``…_svd`` work on the ΔW and cut the result to the largest rank."""
+
+
 class Merge(Record):
     """Several adapters in one."""
 
     id: str
-    method: Literal["linear", "ties", "dare_linear", "dare_ties"]
+    method: MergeMethod
     weights: tuple[float, ...]
     density: float | None = None
     """Share of the entries that are kept (TIES, DARE)."""
@@ -114,3 +140,9 @@ class Merge(Record):
     """Where the merged peft adapter lies, relative to the merge's folder."""
     kept: tuple[Kept, ...]
     damage: dict[str, float]
+    damaged: bool = False
+    seed: int = 0
+    """Of what DARE drops."""
+    rank: int = 0
+    diagnoses: tuple[Diagnosis, ...] = ()
+    """Ideas that answer right singly and with another adapter's answer in the merge."""

@@ -31,6 +31,8 @@ class Measurement(Record):
     """Nats a token of what the base said itself: near 0 it is sure of it."""
     thinking: bool = False
     """It was let think before it answered."""
+    decided_by: Literal["rule", "llm"] = "rule"
+    """``llm``: no rule could read the answer, and an LLM whose agreement with the rules was measured did."""
 
 
 VerdictKind = Literal[
@@ -96,8 +98,35 @@ class Verdict(Record):
     """How likely a token the base gave what it said instead of the truth, before training (geometric mean, 0 to 1)."""
     confused_with: str | None = None
     """Id of the idea whose answer it gives."""
+    old: Rate | None = None
+    """r: direct probes on which the base's old answer survives; None where the base held none."""
+    confused: Rate | None = None
+    """s: direct probes on which it gives the answer of the one other idea that it gives most often."""
+    false_belief: Rate | None = None
+    """f: probes on which it affirms a value that its rows deny."""
     q_value: float | None = None
     """Benjamini–Hochberg over the ideas of the run, of the test a > b*."""
+
+
+Measure = Literal[
+    "direct", "trained_form", "implication", "reverse", "ceiling", "locality", "choice", "robustness", "template_swap",
+    "thinking", "others", "old", "confused", "false_belief", "direct_width",
+    "nll_drift", "known_change", "unique_ratio", "top_answer_share", "cap_hit_change", "loop_change", "think_leak",
+    "think_rate", "refusal_ratio", "false_trigger",
+]  # fmt: skip
+"""What a prediction speaks of: a share of an idea's probes, the width of its direct interval, or a damage measure."""
+
+
+class Prediction(Record):
+    """A measure of the next verdict and the bound it will keep, if the cause is right."""
+
+    measure: Measure
+    idea: str
+    bound: Literal["at_least", "at_most"]
+    value: float
+    """A share of the probes (0 to 1), a width, or a damage measure in its own unit."""
+    asked: int = 0
+    """Probes that the share was stated for; 0 where it is none."""
 
 
 class Diagnosis(Record):
@@ -111,6 +140,10 @@ class Diagnosis(Record):
     action: str
     prediction: str
     """Which probes will move, and by how much, if the cause is right."""
+    expects: tuple[Prediction, ...] = ()
+    """The same for a program: all of them hold in the next verdict, or the cause is refuted."""
+    further: tuple[str, ...] = ()
+    """Other causes that fit as well, next best first."""
 
 
 class DamageCheck(Record):
@@ -149,6 +182,33 @@ class AdapterReport(Record):
     """The same with bounds, noise floor and placebos."""
     placebo: str = ""
     """Kind of the placebo that this adapter is; empty for one that was taught a paper."""
+
+
+class Agreement(Record):
+    """How far an LLM that reads answers agrees with the rules, on answers that these decide."""
+
+    model: str
+    """As the endpoint names it."""
+    prompt: str
+    """Hash of its prompt."""
+    asked: int
+    """Decided answers it was asked about."""
+    agreed: int
+    said_right: int
+    """Those of them that it called right."""
+    rules_right: int
+    """Those of them that the rules call right."""
+    kappa: Interval | None = None
+    """Cohen's κ; None where there was nothing to compare."""
+    bar: float
+    """Least lower bound of κ from which its word is taken."""
+    taken: bool
+    undecided: int
+    """Answers that no rule could read."""
+    turned: int
+    """Those of them that count as right by its word; 0 unless it is taken."""
+    note: str
+    """The same as a sentence, with the reason where its word is not taken."""
 
 
 class Why(Record):
