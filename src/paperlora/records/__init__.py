@@ -15,6 +15,7 @@ from paperlora.records.inside import (
     LayerGeometry,
     Merge,
     MergeMethod,
+    NormsAt,
     Overlap,
     ScalePoint,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "Message",
     "MicroDataset",
     "Origin",
+    "NormsAt",
     "Overlap",
     "PageStart",
     "Paper",

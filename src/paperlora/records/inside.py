@@ -22,8 +22,16 @@ class LayerGeometry(Record):
     effective_rank: float
     """exp(H(σ² / Σσ²)), 1 to the rank."""
     intruders: int | None = None
-    """Directions of ΔW's left singular vectors without a like among the base's (largest |cosine| below .5; 2410.21228);
-    None where they weren't looked for."""
+    """Of the ten largest left singular vectors of W + ΔW, those without a like among all of W's (largest |cosine| below
+    .5; 2410.21228); None where they weren't looked for."""
+
+
+class NormsAt(Record):
+    """How far every layer had moved at one point of the dose curve."""
+
+    step: int
+    relative: dict[str, float]
+    """``<layer>.<module>``, such as ``12.q_proj`` → ‖ΔW‖_F / ‖W‖_F."""
 
 
 class AdapterGeometry(Record):
@@ -35,7 +43,10 @@ class AdapterGeometry(Record):
     effective_rank: float
     """Mean over the layers, weighted by ‖ΔW‖²."""
     intruders: int | None = None
+    """Over the layers in which they were looked for."""
     layers: tuple[LayerGeometry, ...]
+    course: tuple[NormsAt, ...] = ()
+    """Point by point while it was trained; empty where its training left no norms."""
 
 
 class Overlap(Record):
@@ -58,6 +69,11 @@ class CrossProbe(Record):
     adapted: Rate
     change: Interval
     """adapter − base: the behavioural interference M_ij."""
+    margin_change: float | None = None
+    """How much further the right answer lies above the best wrong one than with the base (nats a token, mean over the
+    probes that were weighed): it moves long before an answer flips. None where none was weighed."""
+    weighed: int = 0
+    """Probes under it."""
 
 
 class Correlation(Record):

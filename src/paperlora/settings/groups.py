@@ -173,6 +173,16 @@ class JudgeSettings(Group):
     """Likelihood a token from which a wrong answer that the base repeats is its belief, not a guess."""
     batch_rows: int = Field(default=32, ge=1)
     """Prompts a forward pass."""
+    cross_nearest: int = Field(default=2, ge=0)
+    """Adapters of the papers whose claims are most like its own, on whose ideas each adapter is asked too."""
+    cross_random: int = Field(default=2, ge=0)
+    """Adapters of other papers, whatever they say, on whose ideas each adapter is asked too."""
+    cross_probes: int = Field(default=24, ge=1)
+    """Direct probes asked of each such pair, spread over the ideas."""
+    intruder_layers: int = Field(default=4, ge=0)
+    """Decoder layers, spread over the depth, in which intruder dimensions are looked for; their base weights are taken
+    apart once and kept beside the base models. 0: none."""
+
 
 
 class TrainSettings(Group):
