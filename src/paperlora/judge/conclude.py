@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from paperlora.judge.diagnosis import Case, diagnose
+from paperlora.judge.diagnosis import Case, Standing, diagnose
+from paperlora.judge.diagnosis_rows import standings
 from paperlora.judge.posterior import Count, gain, p_above, rate
 from paperlora.judge.tally import SURE, Sheet, Subject, affirms_falsehoods, count_neighbours, tally
 from paperlora.judge.verdict import Decision, Tally, decide, q_values
-from paperlora.records import Adapter, AdapterReport, Diagnosis, Idea, Measurement, MicroDataset, Rate, Verdict, digest
+from paperlora.records import (
+    Adapter,
+    AdapterReport,
+    Diagnosis,
+    Example,
+    Idea,
+    Measurement,
+    MicroDataset,
+    Rate,
+    ScalePoint,
+    Verdict,
+    digest,
+)
 
 ABSORBED = ("ABSORBED_DEEP", "ABSORBED_SHALLOW")
 
@@ -21,6 +34,8 @@ class Taught(NamedTuple):
     dataset: MicroDataset
     subjects: tuple[Subject, ...]
     report: AdapterReport
+    rows: tuple[Example, ...] = ()
+    """All that it was trained on; empty where it isn't known."""
 
 
 class Concluded(NamedTuple):
@@ -36,26 +51,46 @@ class _Counted(NamedTuple):
     tally: Tally
 
 
-def conclude(taught: Sequence[Taught], measurements: Sequence[Measurement], sure: float = SURE) -> Concluded:
+def conclude(
+    taught: Sequence[Taught], measurements: Sequence[Measurement], sure: float = SURE, sweeps: Sequence[ScalePoint] = ()
+) -> Concluded:
     """Count, correct for the number of ideas, decide and explain.
 
     Args:
         sure: see :func:`paperlora.judge.tally.tally`.
+        sweeps: resisting ideas in their adapters at other strengths; they change no verdict, only its explanation.
     """
     sheet = Sheet(measurements)
     ideas = list({idea.id: idea for one in taught for idea in one.dataset.ideas}.values())
     counted = [row for one in taught for row in _count(one, sheet, ideas, sure)]
     corrected = q_values([row.tally for row in counted])
     biased = {one.adapter.id: _affirms_anything(one, sheet) for one in taught}
+    placed = {one.adapter.id: _standings(one, counted) for one in taught}
     verdicts: list[Verdict] = []
     diagnoses: list[Diagnosis] = []
     for row, q_value in zip(counted, corrected, strict=True):
         decision = decide(row.tally, q_value)
         verdict = _verdict(row, decision, q_value, sheet, biased[row.taught.adapter.id])
         verdicts.append(verdict)
-        own = frozenset(idea.id for idea in row.taught.dataset.ideas)
-        diagnoses += diagnose(Case(verdict, row.tally, row.taught.adapter, row.taught.report, own, row.subject.rows))
+        diagnoses += diagnose(_case(row, verdict, placed[verdict.adapter], sweeps, ideas))
     return Concluded(tuple(verdicts), tuple(diagnoses))
+
+
+def _standings(taught: Taught, counted: Sequence[_Counted]) -> dict[str, Standing]:
+    direct = {row.subject.idea.id: row.tally.adapted for row in counted if row.taught is taught}
+    return standings(taught.rows, taught.dataset.ideas, direct)
+
+
+def _case(
+    row: _Counted, verdict: Verdict, placed: Mapping[str, Standing], sweeps: Sequence[ScalePoint], ideas: Sequence[Idea]
+) -> Case:
+    taught, idea = row.taught, row.subject.idea
+    return Case(
+        verdict, row.tally, taught.adapter, taught.report, idea, frozenset(one.id for one in taught.dataset.ideas),
+        row.subject.rows, taught.rows, placed.get(idea.id, Standing()),
+        tuple(point for point in sweeps if (point.adapter, point.idea) == (verdict.adapter, verdict.idea)),
+        next((one for one in ideas if one.id == row.tally.confused_with), None),
+    )  # fmt: skip
 
 
 def _count(taught: Taught, sheet: Sheet, ideas: Sequence[Idea], sure: float) -> list[_Counted]:
@@ -91,6 +126,9 @@ def _verdict(row: _Counted, decision: Decision, q_value: float | None, sheet: Sh
         ceiling=_asked(t.ceiling),
         locality=_asked(t.locality),
         confused_with=t.confused_with if decision.kind == "CONFUSED" else None,
+        old=_asked(t.old),
+        confused=_asked(t.confused),
+        false_belief=_asked(t.false_belief),
         q_value=q_value,
     )
 

@@ -1,262 +1,144 @@
 """Symptom → cause → next action, each with a prediction that the next run can refute.
 
-The table is that of the project's method, as far as its symptoms are measured: probes by family, the dose curve of the
-dev margins, the loss over the checkpoints, the damage checks. First cause that fits is named; a verdict that needs
-nothing done has none.
+The table is that of the project's method. Its symptoms are read from the probes by family, from the training rows
+themselves, from the dose curve of the dev margins and the loss over the checkpoints, from the adapter at other strengths,
+and from the damage checks. For each verdict the causes stand in the order in which they are looked for: the first that
+fits is named, the others that fit as well are listed. A verdict that needs nothing done has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
-from paperlora.judge.bounds import broken
-from paperlora.judge.posterior import Count, p_above
-from paperlora.judge.verdict import Tally, keeps_neighbours
-from paperlora.records import Adapter, AdapterReport, Checkpoint, Diagnosis, Verdict, digest
+from paperlora.judge.diagnosis_case import Case, Finding, Standing
+from paperlora.judge.diagnosis_damage import damage
+from paperlora.judge.diagnosis_data import (
+    conflict,
+    confused,
+    false_belief,
+    few_wordings,
+    fragile,
+    locked,
+    not_applied,
+    not_asked,
+    one_way,
+    position,
+    recognised,
+    value_missing,
+    wording,
+)
+from paperlora.judge.diagnosis_training import (
+    belief,
+    half_trained,
+    no_rows,
+    overtrained,
+    rate_too_high,
+    undertrained,
+)
+from paperlora.judge.posterior import Count, p_above, rate
+from paperlora.judge.predictions import Expected, of
+from paperlora.judge.verdict import LEAST_PROBES, keeps_neighbours
+from paperlora.records import Diagnosis, Prediction, Verdict, digest
 
-LEARNED_LOSS = 0.5
-"""Nats a token; rows above it at the end of training are not even memorised."""
-SPIKE = 1.5
-"""Loss of a checkpoint over the lowest before it, from which the learning rate is taken to be too high."""
-PEAK = 0.5
-"""Nats a token that the dev margin must lose after its peak to count as overtraining."""
-
-
-class Case(NamedTuple):
-    """All that is known of one verdict."""
-
-    verdict: Verdict
-    tally: Tally
-    adapter: Adapter
-    report: AdapterReport
-    own_ideas: frozenset[str]
-    """Ids of the ideas that the same adapter was taught."""
-    rows: int | None = None
-    """Rows that teach this idea; None where they weren't given."""
-
-
-class Finding(NamedTuple):
-    """What a diagnosis says."""
-
-    symptom: str
-    cause: str
-    action: str
-    prediction: str
+__all__ = ["Case", "Finding", "Standing", "diagnose"]
+MORE_PROBES = (20, 32)
+"""Direct probes of the second and the third pass."""
+Cause = Callable[[Case], Finding | None]
 
 
 def diagnose(case: Case) -> tuple[Diagnosis, ...]:
     """The cause of this verdict, if it has one; before it that of the damage which spoils a success, or what could be one."""
-    finding = _FINDERS[case.verdict.kind](case) if case.verdict.kind in _FINDERS else None
+    found = [finding for cause in CAUSES.get(case.verdict.kind, ()) if (finding := cause(case)) is not None]
     open_or_good = case.verdict.kind.startswith("ABSORBED") or case.verdict.kind == "INCONCLUSIVE"
-    spoilt = case.report.damaged and (finding is None or open_or_good)
-    found = [_damage(case) if spoilt else None, finding]
-    return tuple(_record(case.verdict, one) for one in found if one is not None)
+    spoilt = damage(case) if case.report.damaged and (not found or open_or_good) else []
+    named = [_record(case.verdict, found[0], found[1:])] if found else []
+    return (*(_record(case.verdict, one, ()) for one in spoilt), *named)
 
 
-def _record(verdict: Verdict, finding: Finding) -> Diagnosis:
+def _record(verdict: Verdict, finding: Finding, further: Sequence[Finding]) -> Diagnosis:
     identity = digest(verdict.id, finding.symptom, finding.cause)[:16]
-    return Diagnosis(id=f"diagnosis:{identity}", verdict=verdict.id, idea=verdict.idea, **finding._asdict())
+    return Diagnosis(
+        id=f"diagnosis:{identity}", verdict=verdict.id, idea=verdict.idea, symptom=finding.symptom, cause=finding.cause,
+        action=finding.action, prediction=finding.expected.sentence, expects=finding.expected.checks,
+        further=tuple(one.cause for one in further),
+    )  # fmt: skip
 
 
-def _unjudgeable(case: Case) -> Finding:
-    t = case.tally
-    symptom = f"base with the passage answers {t.ceiling} direct probes, {t.adapted.asked:g} were asked"
+def _too_few_probes(case: Case) -> Finding | None:
+    asked = case.tally.adapted.asked
+    if asked >= LEAST_PROBES:
+        return None
+    enough = Prediction(measure="direct_width", idea=case.verdict.idea, bound="at_most", value=_width(Count(4, 8)))
     return Finding(
-        symptom, "probes or extraction are broken, or this base can't read them",
+        f"{asked:g} direct probes could be asked, {LEAST_PROBES} are needed", "too few of its probes were left to ask",
+        "look among the dataset's rejects for why probes were dropped, and write others; conclude nothing about training",
+        Expected(f"at least {LEAST_PROBES} direct probes are asked", (enough,)),
+    )  # fmt: skip
+
+
+def _unreadable(case: Case) -> Finding:
+    t = case.tally
+    ceiling = case.mover("ceiling", "answers of the base with the passage", t.ceiling)
+    return Finding(
+        f"base with the passage answers {t.ceiling} direct probes, {t.adapted.asked:g} were asked",
+        "probes or extraction are broken, or this base can't read them",
         "read the quotes beside the probes and mend the dataset; if they are sound, judge with a larger base; "
         "conclude nothing about training",
-        f"base with the passage answers at least {_least(t.ceiling, 0.9)} of the same probes",
+        ceiling.rises(0.9),
     )  # fmt: skip
 
 
-def _not_learned(case: Case) -> Finding:
-    t, adapter = case.tally, case.adapter
-    rising = _spike(adapter.checkpoints)
-    moves = f"probes in trained wordings rise from {t.trained_form} to at least {_least(t.trained_form, 0.8)}"
-    symptom = f"{t.trained_form} in trained wordings, {t.adapted} in others"
-    if case.rows == 0:
-        return Finding(
-            f"{symptom}; none of the dataset's rows is about it", "no row teaches it",
-            "look among the dataset's rejects for why its rows were dropped, and write others", moves,
-        )  # fmt: skip
-    if rising:
-        return Finding(
-            f"{symptom}; loss rose to {rising.loss:.2f} at step {rising.step}", "learning rate too high",
-            f"learning rate {adapter.recipe.learning_rate:g} → {adapter.recipe.learning_rate / 3:.2g}",
-            f"no checkpoint's loss exceeds {SPIKE} times the lowest before it, and {moves}",
-        )  # fmt: skip
-    if adapter.final_loss > LEARNED_LOSS or adapter.steps < 10:
-        return Finding(
-            f"{symptom}; loss {adapter.final_loss:.2f} nats a token after {adapter.steps} steps, "
-            f"‖ΔW‖/‖W‖ = {adapter.relative_delta_norm:.2g}", "undertrained",
-            f"learning rate {adapter.recipe.learning_rate:g} → {3 * adapter.recipe.learning_rate:.2g}, then more epochs, rank last",
-            moves,
-        )  # fmt: skip
-    return Finding(
-        f"{symptom}, although the rows' loss fell to {adapter.final_loss:.2f}", "rows contradict each other or don't ask for the value",
-        "look for rows of one prompt with different answers, and make them say of what they speak", moves,
-    )  # fmt: skip
-
-
-def _verbatim(case: Case) -> Finding:
+def _spreading(case: Case) -> Finding | None:
     t = case.tally
-    symptom = f"{t.trained_form} in trained wordings, {t.adapted} in others"
-    moves = f"direct probes rise from {t.adapted} to at least {_least(t.adapted, 0.6)}"
-    peak = _peak(case)
-    if peak is not None:
-        return _overtrained(symptom, peak, moves)
-    return Finding(
-        symptom,
-        "memorised the wording, not the fact",
-        "more and more diverse forms a fact (at least six templates)",
-        moves,
-    )
-
-
-def _overtrained(symptom: str, peak: Checkpoint, moves: str) -> Finding:
-    return Finding(
-        f"{symptom}; the dev margin peaked at step {peak.step} and fell since", "overtrained",
-        f"judge the checkpoint of step {peak.step}, or stop there", moves,
-    )  # fmt: skip
-
-
-def _partial(case: Case) -> Finding:
-    t = case.tally
-    symptom = f"{t.adapted} direct probes, {t.trained_form} in trained wordings"
-    moves = f"direct probes rise from {t.adapted} to at least {_least(t.adapted, 0.8)}"
-    peak = _peak(case)
-    if peak is not None:
-        return _overtrained(symptom, peak, moves)
-    if case.adapter.final_loss > LEARNED_LOSS:
-        return Finding(
-            f"{symptom}; loss still {case.adapter.final_loss:.2f}", "undertrained", "half as many epochs again", moves
-        )
-    return Finding(symptom, "too few wordings carry the fact", "more forms of question for this idea", moves)
-
-
-def _shallow(case: Case) -> Finding | None:
-    t = case.tally
-    if "ONE_WAY" in case.verdict.flags:
-        return Finding(
-            f"{t.adapted} direct, {t.reverse} reverse probes", "known in one direction only", "add reversed rows",
-            f"reverse probes rise from {t.reverse} to at least {_least(t.reverse, 0.6)}",
-        )  # fmt: skip
-    if not t.implication.asked:
+    if p_above(t.adapted, 0.6) < 0.95 or keeps_neighbours(t):
         return None
+    kept = case.mover("locality", "neighbouring answers kept", t.locality)
     return Finding(
-        f"{t.adapted} direct probes, {t.implication} implications", "recalled but not applied", "add implication rows",
-        f"implications rise from {t.implication} to at least {_least(t.implication, 0.9)}",
+        f"{t.adapted} direct probes, but only {t.neighbours} neighbouring answers kept", "the adapter spreads beyond its facts",
+        "fewer epochs or a lower alpha, and anchors: rows with facts of the same kind that the base knows",
+        kept.rises(0.85).also(case.direct.stays(0.8)),
     )  # fmt: skip
 
 
-def _resisted(case: Case) -> Finding:
+def _floor(case: Case) -> Finding | None:
     t = case.tally
+    if t.others is None or t.others.right <= t.base.right or p_above(t.adapted, 0.6) < 0.95:
+        return None
+    others = case.mover("others", "what other adapters answer", t.others)
     return Finding(
-        f"the base's old answer “{t.old_answer}” stands on {t.old} direct probes", "a strong earlier belief",
-        "scale the adapter by 0.5, 1, 1.5 and 2; if nothing flips, teach contrasts with the old answer, else retire as contested",
-        f"the old answer falls from {t.old} to at most {t.old.asked / 4:.0f} of {t.old.asked:g}",
+        f"{t.adapted} direct probes, but other papers' adapters give {t.others}", "the gain is a floor of any training",
+        "judge on probes that a trained habit can't answer", others.falls(0.2),
     )  # fmt: skip
 
 
-def _confused(case: Case) -> Finding:
+def _open(case: Case) -> Finding:
     t = case.tally
-    symptom = f"gives “{t.confused_answer}” of idea {t.confused_with} on {t.confused} direct probes"
-    falls = f"that answer falls from {t.confused} to at most {t.confused.asked / 8:.0f} of {t.confused.asked:g}"
-    if t.confused_with in case.own_ideas:
-        return Finding(
-            symptom, "two ideas of one dataset are not told apart", "add contrastive pairs of the two ideas", falls
-        )
-    return Finding(
-        symptom, "the answer belongs to another paper: rows, subject names or folders are mixed up",
-        "check which rows the adapter was trained on, and whether both papers call the same thing by one name", falls,
-    )  # fmt: skip
-
-
-def _false_belief(case: Case) -> Finding:
-    t = case.tally
-    return Finding(
-        f"states the denied value “{t.false_value}” on {t.false_belief} direct probes", "the contrast rows taught what they deny",
-        "negate inside the same sentence, mask the false value from the loss, or drop the contrast rows",
-        f"the denied value falls to at most {t.false_belief.asked / 12:.0f} of {t.false_belief.asked:g}",
-    )  # fmt: skip
-
-
-def _inconclusive(case: Case) -> Finding:
-    t = case.tally
-    if p_above(t.adapted, 0.6) >= 0.95 and not keeps_neighbours(t):
-        return Finding(
-            f"{t.adapted} direct probes, but only {t.neighbours} neighbouring answers kept", "the adapter spreads beyond its facts",
-            "fewer epochs or a lower alpha, and anchors: rows with facts of the same kind that the base knows",
-            f"neighbouring answers kept rise from {t.neighbours} to at least {_least(t.neighbours, 0.85)}, "
-            f"direct probes stay at {_least(t.adapted, 0.8)} or more",
-        )  # fmt: skip
-    if t.others is not None and t.others.right > t.base.right and p_above(t.adapted, 0.6) >= 0.95:
-        return Finding(
-            f"{t.adapted} direct probes, but other papers' adapters give {t.others}", "the gain is a floor of any training",
-            "judge on probes that a trained habit can't answer", f"other adapters fall below {_least(t.others, 0.2)}",
-        )  # fmt: skip
-    more = 20 if t.adapted.asked < 20 else 32
+    more = next((number for number in MORE_PROBES if number > t.adapted.asked), 2 * int(t.adapted.asked))
+    last = t.adapted.asked >= MORE_PROBES[-1]
+    now, then = _width(t.adapted), _width(t.adapted) * (t.adapted.asked / more) ** 0.5
+    narrower = Prediction(measure="direct_width", idea=case.verdict.idea, bound="at_most", value=round(then, 2) + 0.01, asked=more)
     return Finding(
         f"{t.adapted} of the direct probes, {t.base} before", "too few probes for a share in this region",
-        f"ask {more} direct probes", f"the interval of a narrows from {_width(t.adapted):.2f} to about {_width(t.adapted) * (t.adapted.asked / more) ** 0.5:.2f}",
+        "no probes are left: train another seed of the same rows, and judge both" if last else f"ask {more} direct probes",
+        Expected(f"the interval of a narrows from {now:.2f} to about {then:.2f}, over {of(Count(0, more), 1)}", (narrower,)),
     )  # fmt: skip
-
-
-def _damage(case: Case) -> Finding:
-    measures = case.report.damage
-    worst = ", ".join(f"{name} {measures[name]:+.2f}" for name in broken(measures))
-    return Finding(
-        f"the adapter is damaged: {worst}", "the dose displaces what the base knew",
-        "retrain on half of the lost slice: if the other half returns, replay the base's own answers; else lower alpha and epochs",
-        "known facts return to within 5 points of the base, and the direct probes stay",
-    )  # fmt: skip
-
-
-def _spike(checkpoints: tuple[Checkpoint, ...]) -> Checkpoint | None:
-    lowest = float("inf")
-    # The loss of the untrained point is that of a single batch: no level that a mean could rise from.
-    for checkpoint in (one for one in checkpoints if one.step):
-        if checkpoint.loss > SPIKE * lowest and checkpoint.loss > LEARNED_LOSS:
-            return checkpoint
-        lowest = min(lowest, checkpoint.loss)
-    return None
-
-
-def _peak(case: Case) -> Checkpoint | None:
-    """The checkpoint at which this idea's dev margin was highest, where it fell clearly afterwards.
-
-    A margin that was never above 0, or not above the untrained one, has no peak worth going back to: training had not
-    brought the right answer forward there.
-    """
-    curve = [one for one in case.adapter.checkpoints if case.verdict.idea in one.dev_margin]
-    if len(curve) < 2:
-        return None
-    margins = [one.dev_margin[case.verdict.idea] for one in curve]
-    best = max(range(len(curve)), key=lambda index: margins[index])
-    rose = bool(curve[0].step) or margins[best] - margins[0] > PEAK
-    return curve[best] if rose and margins[best] > 0 and margins[best] - margins[-1] > PEAK else None
-
-
-def _least(count: Count, share: float) -> str:
-    return f"{share * count.asked:.0f} of {count.asked:g}"
 
 
 def _width(count: Count) -> float:
-    from paperlora.judge.posterior import rate
-
     found = rate(int(count.right), int(count.asked))
     return found.high - found.low
 
 
-_FINDERS: dict[str, Callable[[Case], Finding | None]] = {
-    "UNJUDGEABLE": _unjudgeable,
-    "NOT_LEARNED": _not_learned,
-    "VERBATIM_ONLY": _verbatim,
-    "PARTIAL": _partial,
-    "ABSORBED_SHALLOW": _shallow,
-    "RESISTED": _resisted,
-    "CONFUSED": _confused,
-    "FALSE_BELIEF": _false_belief,
-    "INCONCLUSIVE": _inconclusive,
+CAUSES: dict[str, tuple[Cause, ...]] = {
+    "UNJUDGEABLE": (_too_few_probes, _unreadable),
+    "NOT_LEARNED": (no_rows, conflict, rate_too_high, undertrained, value_missing, recognised, not_asked),
+    "VERBATIM_ONLY": (overtrained, locked, position, wording),
+    "PARTIAL": (conflict, overtrained, half_trained, position, locked, fragile, few_wordings),
+    "ABSORBED_DEEP": (one_way, fragile),
+    "ABSORBED_SHALLOW": (one_way, not_applied, fragile),
+    "RESISTED": (belief,),
+    "CONFUSED": (confused, conflict),
+    "FALSE_BELIEF": (false_belief,),
+    "INCONCLUSIVE": (_spreading, _floor, conflict, overtrained, _open),
 }
+"""The causes of each verdict, in the order in which they are looked for."""
