@@ -72,12 +72,33 @@ def quantities(text: str) -> list[Quantity]:
     return [quantity for quantity in found if quantity is not None] or _spelled(plain)
 
 
+SIZES = {
+    "millisecond": ("time", (0.001,)), "second": ("time", (1.0,)), "minute": ("time", (60.0,)), "hour": ("time", (3600.0,)),
+    "day": ("time", (86400.0,)), "megabyte": ("memory", (1.0,)), "gigabyte": ("memory", (1000.0, 1024.0)),
+}  # fmt: skip
+"""What a unit measures, and its size beside others of that kind; gigabytes are counted both ways."""
+
+
 def same_quantity(left: Quantity, right: Quantity) -> bool:
-    """Equal value and no contradicting unit; 37 percent is .37 where the other side names no unit."""
+    """Equal value and no contradicting unit; units of one kind are converted ("500 ms" is "0.5 seconds"); 37 percent is
+    .37 where the other side names no unit."""
+    if left.unit != right.unit and left.unit in SIZES and right.unit in SIZES:
+        return _converts(left, right)
     if _close(left.value, right.value):
         return left.unit == right.unit or left.unit is None or right.unit is None
     percent, bare = (left, right) if left.unit == "percent" else (right, left)
     return percent.unit == "percent" and bare.unit is None and _close(percent.value, 100 * bare.value)
+
+
+def _converts(left: Quantity, right: Quantity) -> bool:
+    (kind, mine), (other, theirs) = SIZES[left.unit or ""], SIZES[right.unit or ""]
+    return kind == other and any(_close(left.value * m, right.value * t) for m in mine for t in theirs)
+
+
+def comparable(left: str | None, right: str | None) -> bool:
+    """Quantities in these units may be equal: one unit, none named, or two of one kind."""
+    kinds = {SIZES[unit][0] if unit in SIZES else unit for unit in (left, right)}
+    return None in kinds or len(kinds) == 1
 
 
 def _close(left: float, right: float) -> bool:
@@ -115,8 +136,9 @@ def _unit_after(text: str, position: int) -> _Following:
     second = (match["rest"] or "").strip(" -").lower()
     if first in SCALES and len(first) > 1:
         return _Following(UNIT_OF.get(second), SCALES[first])
-    # A lone letter after a blank ("3 s", "4 x 8") is a unit only by accident.
-    if first in UNIT_OF and (len(first) > 1 or first in "%×"):
+    # A lone letter after a blank ("3 s of it", "4 x 8") is a unit only by accident, unless nothing follows it.
+    alone = match["word"] in ("s", "h") and not re.match(r"\s*\w", text[match.end("word") :])
+    if first in UNIT_OF and (len(first) > 1 or first in "%×" or alone):
         return _Following(UNIT_OF[first], 1.0)
     return _Following(UNIT_OF.get(second) if len(second) > 2 else None, 1.0)
 

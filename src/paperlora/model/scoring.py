@@ -19,14 +19,20 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from paperlora.model.quantities import Quantity, quantities, same_quantity
-from paperlora.records import Idea, Probe
+from paperlora.model.quantities import Quantity, comparable, quantities, same_quantity
+from paperlora.records import Idea, Probe, ProbeFamily
 
 ScoreKind = Literal["number", "name", "phrase", "choice"]
 HEAD_WORDS = 40
 """An answer is looked for in so many words at most."""
 LOOP = 3
 """Times that the same three words must come to make a loop."""
+VALUED: tuple[ProbeFamily, ...] = ("direct", "trained_form", "robustness")
+"""Families whose probes ask for an idea's value."""
+OPEN: tuple[ProbeFamily, ...] = (*VALUED, "reverse", "implication")
+"""Families whose answers are free text: rules may fail to read them."""
+SHARED_WORDS = 0.5
+"""Share of an accepted answer's telling words that another wording of it must hold to be taken for a paraphrase."""
 
 CHOICES = (
     ("yes", {"yes", "true", "correct", "right", "yeah", "yep", "indeed"}),
@@ -51,6 +57,7 @@ _NEGATION = re.compile(
     r"\b(?:not|never|no longer|rather than|instead of|unlike|except|without|neither|nor)"
     r"(?:\s+(?:on|in|at|to|by|with|of|the|a|an|just|from|be|been|is|about|its|it|use|using|have|\w+ed))*\s*$"
 )
+_VAGUE = re.compile(r"\b(?:half|thirds?|quarters?|fifths?|tenths?|dozens?|hundreds?|thousands?|millions?|twice|double|triple)\b", re.I)
 _DENIED = re.compile(r"^\s+(?:is|was|are|were|does|did) not\b")
 _FROM_TO = re.compile(r"\bfrom\s+\S+(?:\s+[a-z%]+)?\s+(?:down |up )?to\s+", re.I)
 
@@ -91,12 +98,77 @@ def kind_of(answers: Sequence[str]) -> ScoreKind:
 def score_answer(text: str, probe: Probe, idea: Idea) -> float:
     """Score of a free answer to any probe but a locality probe."""
     kind = kind_of(probe.answers)
-    valued = probe.family in ("direct", "trained_form")
-    if valued and kind != "choice":
+    if probe.family in VALUED and kind != "choice":
         kind = value_kind(idea)
     # Numbers in the name of what is asked about ("Llama 2") are no answer; every other number is one.
     context = f"{idea.subject} {idea.relation}" if kind == "number" else ""
     return score(text, probe.answers, kind, question=context, wrong=probe.distractors)
+
+
+def undecided(text: str, probe: Probe, idea: Idea) -> bool:
+    """Whether the rules can't tell if an answer is right: a third outcome beside right and wrong.
+
+    It counts as wrong (:func:`score_answer` gives 0) until somebody settles it. True only for free text
+    (:data:`OPEN`) that is neither empty, nor a loop, nor scored right, nor to be answered by yes or no, and that either
+
+    - **hides** the accepted value: it stands somewhere behind the thought, not denied, but beside other values, after
+      the first sentence or beyond the words that count; or
+    - **paraphrases** it: the opening holds at least half of the telling words of an accepted answer of several words
+      ("training in two stages" for "two-stage training") and no known wrong answer; or
+    - says a number in **words that are no number** ("about a third").
+
+    Everything else is wrong beyond doubt: another value alone, a refusal, silence.
+
+    Args:
+        text: what the model said, whole.
+        probe: what it was asked.
+        idea: what the probe is about.
+    """
+    kind = value_kind(idea) if probe.family in VALUED else kind_of(probe.answers)
+    closed = probe.family not in OPEN or kind_of(probe.answers) == "choice"
+    if closed or not opening(text) or repeats_itself(text) or score_answer(text, probe, idea) == 1.0:
+        return False
+    whole = " ".join(_plain(text).split())
+    if kind == "number":
+        return _holds_number(whole, probe.answers) or (not quantities(whole) and bool(_VAGUE.search(whole)))
+    if any(affirms(whole, answer) for answer in probe.answers):
+        return True
+    misled = any(affirms(whole, other) for other in probe.distractors)
+    return not misled and any(_paraphrases(opening(text), answer) for answer in probe.answers)
+
+
+def _holds_number(text: str, answers: Sequence[str]) -> bool:
+    """An accepted number stands there, not negated."""
+    accepted = [quantity for answer in answers for quantity in quantities(answer)[:1]]
+    return any(
+        any(same_quantity(found, quantity) for quantity in accepted)
+        and not _NEGATION.search(normalise(text[: found.start]))
+        for found in quantities(text)
+    )
+
+
+def _paraphrases(head: str, answer: str) -> bool:
+    """Most telling words of an answer of several words, in any order and ending; where it stands whole it was denied."""
+    if normalise(answer) in normalise(head):
+        return False
+    wanted = {_stem(word) for word in re.split(r"[\s-]+", normalise(answer)) if word not in _STOP}
+    said = {_stem(word) for word in re.split(r"[\s-]+", normalise(head))}
+    return len(wanted) > 1 and len(wanted & said) >= max(SHARED_WORDS * len(wanted), 1)
+
+
+def _stem(word: str) -> str:
+    """A word without its ending, so that "stages" is "stage" and "trained" is "training"."""
+    return word[:5].rstrip("es") if len(word) > 4 else word.rstrip("s")
+
+
+def answer_after_thought(text: str, ended: bool) -> str:
+    """What a model says after its thought: all of it where it didn't think, nothing where the thought never ended.
+
+    Templates may open the thought in the prompt, so that only its end is seen.
+    """
+    if "</think>" in text:
+        return text.rsplit("</think>", 1)[1].strip()
+    return text if ended and "<think>" not in text else ""
 
 
 def value_kind(idea: Idea) -> ScoreKind:
@@ -106,13 +178,18 @@ def value_kind(idea: Idea) -> ScoreKind:
 
 def opening(text: str) -> str:
     """The part of an answer that counts: its first sentence (a whole JSON object), without thoughts and openers."""
-    plain = _FENCE.sub("", _THOUGHT.sub("", unicodedata.normalize("NFKC", text))).strip()
+    plain = _plain(text)
     plain = _OPENERS.sub("", plain, count=1).lstrip(" \n*#>-")
     if plain.startswith(("{", "[")):
         end = max(plain.find("}"), plain.find("]"))
         plain = plain[: end + 1 if end > 0 else None].replace("\n", " ")
     sentences = [part.strip() for part in _SENTENCE_END.split(plain) if part.strip()]
     return " ".join(sentences[0].split()[:HEAD_WORDS]) if sentences else ""
+
+
+def _plain(text: str) -> str:
+    """Without thoughts and code fences."""
+    return _FENCE.sub("", _THOUGHT.sub("", unicodedata.normalize("NFKC", text))).strip()
 
 
 def normalise(text: str) -> str:
@@ -193,7 +270,7 @@ def _number_right(head: str, answers: Sequence[str], question: str) -> bool:
     found = _first_number(head, question, accepted)
     if found is None:
         return False
-    if found.unit and canonical.unit and found.unit != canonical.unit:
+    if not comparable(found.unit, canonical.unit):
         return False
     return any(same_quantity(found, quantity) for quantity in accepted)
 
