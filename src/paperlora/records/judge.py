@@ -111,8 +111,8 @@ class Verdict(Record):
 Measure = Literal[
     "direct", "trained_form", "implication", "reverse", "ceiling", "locality", "choice", "robustness", "template_swap",
     "thinking", "others", "old", "confused", "false_belief", "direct_width",
-    "nll_drift", "known_change", "unique_ratio", "top_answer_share", "cap_hit_change", "loop_change", "think_leak",
-    "think_rate", "refusal_ratio", "false_trigger",
+    "nll_drift", "kl_drift", "known_change", "arithmetic_change", "instruction_change", "unique_ratio", "distinct_ratio",
+    "top_answer_share", "refusal_ratio", "cap_hit_change", "loop_change", "think_ratio", "think_leak", "false_trigger",
 ]  # fmt: skip
 """What a prediction speaks of: a share of an idea's probes, the width of its direct interval, or a damage measure."""
 
@@ -158,8 +158,12 @@ class DamageCheck(Record):
     """Where damage begins."""
     noise: float
     """The same measure of the base against itself, asked again in other batches."""
+    scatter: float = 0.0
+    """How far the two halves of the pool differ in it: what the choice of questions alone may do."""
+    shown: float | None = None
+    """Probability that the truth lies beyond the method's bound; it counts as damage from .95."""
     placebo: float | None = None
-    """99th percentile over the recipe's placebo adapters (most harmful side); None without any."""
+    """99th percentile over the recipe's placebo adapters (most harmful side); None for fewer than two."""
     placebos: int = 0
     """How many placebo adapters that percentile rests on."""
     broken: bool
