@@ -123,24 +123,38 @@ def extract(
 @bench.command()
 def judge(
     config: Config = None,
-    planted: Annotated[bool, typer.Option("--planted", help="On tiny worlds whose truth is known.")] = False,
-    worlds: Annotated[int, typer.Option(min=2, help="Worlds; half of them calibrate, the others are reported.")] = 6,
-    as_json: AsJson = False,
+    planted: Annotated[bool, typer.Option("--planted", help="The verdicts instead of the speed, on tiny worlds whose truth is known.")] = False,
+    worlds: Annotated[int, typer.Option(min=2, help="With --planted: worlds; half of them calibrate, the others are reported.")] = 6,
+    model: Annotated[str, typer.Option(help="Base: hub id, folder, GGUF file, or smollm2.")] = "smollm2",
+    adapters: Annotated[int, typer.Option(min=1, help="Adapters beside the base.")] = 16,
+    questions: Annotated[int, typer.Option(min=1, help="Questions of each model.")] = 24,
+    tokens: Annotated[int, typer.Option(min=1, help="Longest free answer.")] = 24,
+    rows: Annotated[int, typer.Option(min=1, help="Prompts a forward pass, on both sides.")] = 32,
+    repeats: Annotated[int, typer.Option(min=1, help="Each side so often in turn; the fastest counts.")] = 1,
+    peers: Peers = True, as_json: AsJson = False,
 ) -> None:
-    """The judge's verdicts beside planted truth: confusion matrix, false successes, causes named right.
+    """Probes a second over base and adapters beside lm-evaluation-harness, with the same answers; or, with --planted,
+    the judge's verdicts beside planted truth: confusion matrix, false successes, causes named right.
 
-    Example: `paperlora bench judge --planted`
+    Example: `paperlora bench judge --adapters 16 --questions 24`
     """
     from paperlora.bench.judge import bench_judge_planted
+    from paperlora.bench.judge_speed import Load, bench_judge_speed
     from paperlora.bench.result import as_json as plain
     from paperlora.bench.result import print_result
 
-    if not planted:
-        raise typer.BadParameter("say what to measure: --planted")
     settings = settings_of(config)
-    work = settings.home.expanduser() / "planted"
+    cache = settings.models.expanduser()
     with console.status("bench") as status:
-        result = bench_judge_planted(worlds, settings.models.expanduser(), work, lambda label, done, total: status.update(f"{label} ({done} of {total})"))
+
+        def progress(label: str, done: int, total: int) -> None:
+            status.update(f"{label} ({done} of {total})")
+
+        if planted:
+            result = bench_judge_planted(worlds, cache, settings.home.expanduser() / "planted", progress)
+        else:
+            load = Load(model, cache, _device(settings.device), adapters, questions, tokens, rows)
+            result = bench_judge_speed(load, peers=peers, repeats=repeats, progress=progress)
     print_json(plain(result)) if as_json else print_result(result, console)
 
 
