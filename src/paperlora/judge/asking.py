@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from paperlora.model.answers import Answer, Ask, Continuation, LogLik, answer, log_likelihoods
+from paperlora.model.answers import Answer, Ask, Continuation, LogLik, Sampling, answer, log_likelihoods
 from paperlora.model.bank import Bank
 from paperlora.progress import Progress
 from paperlora.records import Message, digest
@@ -26,6 +27,16 @@ class Question(NamedTuple):
 
     slot: int
     messages: tuple[Message, ...]
+
+
+class Manner(NamedTuple):
+    """How answers come."""
+
+    max_new_tokens: int
+    thinking: bool = False
+    """Let the model think first, where its template can turn that on."""
+    sampling: Sampling | None = None
+    """None: greedy."""
 
 
 class Asker:
@@ -52,23 +63,34 @@ class Asker:
             progress: told of answers given, remembered ones included.
         """
         work.mkdir(parents=True, exist_ok=True)
-        self.bank = bank
-        self._weights, self._file = tuple(weights), work / FILE
+        self.bank, self.weights, self._file = bank, tuple(weights), work / FILE
         self._max_new_tokens, self._batch_rows, self._progress = max_new_tokens, batch_rows, progress
         self._known = {key: Answer(*cells) for key, *cells in _read(self._file)}
         self._weighed_file = work / WEIGHED
         self._weighed = {key: LogLik(*cells) for key, *cells in _read(self._weighed_file)}
 
-    def ask(self, questions: Sequence[Question], label: str = "answers") -> list[Answer]:
-        """Greedy answers, in the order of the questions."""
-        keys = [self._key(question) for question in questions]
+    def on(self, bank: Bank, weights: Sequence[str]) -> Asker:
+        """The same memory before another bank on the same base.
+
+        Args:
+            weights: as in :meth:`__init__`, for that bank's slots.
+        """
+        other = copy(self)
+        other.bank, other.weights = bank, tuple(weights)
+        return other
+
+    def ask(
+        self, questions: Sequence[Question], label: str = "answers", manner: Manner | None = None
+    ) -> list[Answer]:
+        """Answers, in the order of the questions; short greedy ones without a thought where no manner is given."""
+        keys = [self._key(question, manner) for question in questions]
         missing = {key: question for key, question in zip(keys, questions, strict=True) if key not in self._known}
         todo = sorted(missing.items(), key=lambda pair: (pair[1].slot, pair[0]))
         size, total = BATCHES_A_CHUNK * self._batch_rows, len(set(keys))
         self._progress(label, total - len(todo), total)
         for start in range(0, len(todo), size):
             chunk = todo[start : start + size]
-            self._remember([key for key, _ in chunk], self.ask_afresh([question for _, question in chunk]))
+            self._remember([key for key, _ in chunk], self.ask_afresh([question for _, question in chunk], manner=manner))
             self._progress(label, total - len(todo) + start + len(chunk), total)
         return [self._known[key] for key in keys]
 
@@ -95,7 +117,7 @@ class Asker:
 
     def _key(self, question: Question) -> str:
         said = [[message.role, message.content] for message in question.messages]
-        return digest(self._weights[question.slot], said, self._max_new_tokens)
+        return digest(self.weights[question.slot], said, self._max_new_tokens)
 
     def _remember(self, keys: Sequence[str], answers: Sequence[Answer]) -> None:
         with self._file.open("a", encoding="utf-8") as file:

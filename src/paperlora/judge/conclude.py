@@ -127,6 +127,7 @@ def _verdict(row: _Counted, decision: Decision, q_value: float | None, sheet: Sh
         locality=_asked(t.locality),
         confused_with=t.confused_with if decision.kind == "CONFUSED" else None,
         old=_asked(t.old),
+        old_answer=t.old_answer,
         confused=_asked(t.confused),
         false_belief=_asked(t.false_belief),
         q_value=q_value,

@@ -126,6 +126,10 @@ class Bank:
             drawn = torch.rand(info.rank, layer.module.in_features, generator=generator)
             layer.a(self.weights[slot])[:, : info.rank].copy_(drawn.mul_(2 * bound).sub_(bound).t())
 
+    def amplify(self, slot: int, gamma: float) -> None:
+        """Multiply a slot's ΔW by γ; its weights stay as they are."""
+        self.info[slot] = self.info[slot]._replace(alpha=self.info[slot].alpha * gamma)
+
     def clear(self, slot: int) -> None:
         """Make a slot the bare base again."""
         self.info[slot] = SlotInfo(0, 0.0)

@@ -100,6 +100,8 @@ class Verdict(Record):
     """Id of the idea whose answer it gives."""
     old: Rate | None = None
     """r: direct probes on which the base's old answer survives; None where the base held none."""
+    old_answer: str = ""
+    """What the base held before; empty where it held nothing."""
     confused: Rate | None = None
     """s: direct probes on which it gives the answer of the one other idea that it gives most often."""
     false_belief: Rate | None = None
