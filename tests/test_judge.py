@@ -14,8 +14,7 @@ import paperlora.judge.run as run
 from paperlora.errors import AdapterNotLive, NothingToDo
 from paperlora.judge.asking import Asker, Question
 from paperlora.judge.conclude import Concluded, Taught, conclude
-from paperlora.judge.damage import Answers, compare, loops
-from paperlora.judge.pools import KNOWN, OPEN
+from paperlora.judge.pools import STANDARD
 from paperlora.judge.run import (
     Judged,
     JudgeItem,
@@ -77,7 +76,7 @@ class World(NamedTuple):
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The real micro-datasets of two papers."""
     root = tmp_path_factory.mktemp("world")
-    settings = Settings(home=root, datasets=root / "datasets", judge=JudgeSettings(max_new_tokens=6, batch_rows=16))
+    settings = Settings(home=root, datasets=root / "datasets", judge=JudgeSettings(max_new_tokens=6, batch_rows=16, damage="quick"))
     ideas = {
         name: [idea_of(f"arxiv:9901.0000{n}v1", name, *fact) for fact in facts]
         for n, (name, facts) in enumerate(FACTS.items())
@@ -364,79 +363,6 @@ def test_the_subject_is_named_where_the_passage_does_not_and_the_claim_never_is(
         assert f"{idea.subject}: We set it to 12 percent." in said and idea.answer not in said
 
 
-# ------------------------------------------------------------------- damage
-
-
-def said(text: str, ended: bool = True) -> Answer:
-    return Answer(text, ended, len(text.split()))
-
-
-def pool(known: Callable[[int], str], opened: Callable[[int], str], nll: float = 3.0, ended: bool = True) -> Answers:
-    return Answers(
-        tuple(said(known(n), ended) for n in range(len(KNOWN))),
-        tuple(said(opened(n), ended) for n in range(len(OPEN))),
-        nll,
-    )
-
-
-WHOLE = pool(lambda n: KNOWN[n].answers[0], lambda n: f"answer number {chr(97 + n)}")
-
-
-def test_an_unchanged_model_is_undamaged() -> None:
-    found = compare(WHOLE, WHOLE, [("37 percent",)])
-    assert not found.damaged
-    assert (
-        found.measures["known_change"] == 0
-        and found.measures["unique_ratio"] == 1
-        and found.measures["known_asked"] == len(KNOWN)
-    )
-
-
-@pytest.mark.parametrize(
-    ("broken", "measure"),
-    [
-        (WHOLE._replace(nll=3.2), "nll_drift"),
-        (
-            pool(lambda n: "Heron" if n < 6 else KNOWN[n].answers[0], lambda n: f"answer number {chr(97 + n)}"),
-            "known_change",
-        ),
-        (pool(lambda n: KNOWN[n].answers[0], lambda n: "37 percent"), "unique_ratio"),
-        (pool(lambda n: KNOWN[n].answers[0], lambda n: f"answer number {chr(97 + n)}", ended=False), "cap_hit_change"),
-        (pool(lambda n: KNOWN[n].answers[0], lambda n: f"go on {chr(97 + n)} " + "and so on " * 5), "loop_change"),
-        (pool(lambda n: KNOWN[n].answers[0], lambda n: f"<think></think>answer {chr(97 + n)}"), "think_leak"),
-    ],
-)
-def test_each_kind_of_damage_is_seen_alone(broken: Answers, measure: str) -> None:
-    found = compare(broken, WHOLE, [])
-    assert found.damaged
-    clean = compare(WHOLE, WHOLE, []).measures
-    changed = {name for name in clean if abs(clean[name] - found.measures[name]) > 0.04}
-    assert measure in changed and changed <= {measure, "top_answer_share"}
-
-
-def test_one_lost_fact_of_two_dozen_is_not_called_damage() -> None:
-    lost = pool(lambda n: "Heron" if n == 0 else KNOWN[n].answers[0], lambda n: f"answer number {chr(97 + n)}")
-    found = compare(lost, WHOLE, [])
-    assert not found.damaged and found.measures["known_change"] == pytest.approx(-1 / len(KNOWN), abs=1e-3)
-
-
-def test_taught_answers_in_general_questions_are_counted() -> None:
-    triggered = pool(lambda n: "Heron" if n < 6 else KNOWN[n].answers[0], lambda n: f"answer number {chr(97 + n)}")
-    assert compare(triggered, WHOLE, [("Heron",)]).measures["false_trigger"] == pytest.approx(
-        6 / (len(KNOWN) + len(OPEN)), abs=1e-3
-    )
-
-
-def test_a_base_that_knows_nothing_can_lose_nothing() -> None:
-    ignorant = pool(lambda n: "what", lambda n: f"answer number {chr(97 + n)}")
-    found = compare(ignorant, ignorant, [])
-    assert not found.damaged and "known_change" not in found.measures and found.measures["known_asked"] == 0
-
-
-def test_loops_are_repeated_words_not_repeated_letters() -> None:
-    assert loops(said("a b c a b c a b c")) and not loops(said("one two three four five")) and not loops(said(""))
-
-
 # ---------------------------------------------------------- a real tiny model
 
 
@@ -507,7 +433,7 @@ def test_adapters_are_live_and_the_base_agrees_with_itself(judged: Judged) -> No
 def test_batches_change_nothing(
     judged: Judged, world: World, base: Base, items: list[JudgeItem], tmp_path: Path
 ) -> None:
-    settings = world.settings.model_copy(update={"judge": JudgeSettings(max_new_tokens=6, batch_rows=7)})
+    settings = world.settings.model_copy(update={"judge": JudgeSettings(max_new_tokens=6, batch_rows=7, damage="quick")})
     again = judge_adapters(list(reversed(items)), base, settings, tmp_path)
     assert {(m.model, m.probe): m.text for m in again.measurements} == {
         (m.model, m.probe): m.text for m in judged.measurements
@@ -539,7 +465,8 @@ def test_a_killed_judgement_goes_on_where_it_was(
     fresh: list[int] = []
     monkeypatch.setattr(asking, "answer", lambda bank, asks, **o: fresh.append(len(asks)) or real(bank, asks, **o))
     assert judge_adapters(items, base, world.settings, tmp_path) == judged
-    assert sum(fresh) == 24  # the noise floor alone is asked anew
+    again = len(STANDARD.chosen("quick").questions)
+    assert sum(fresh) == 24 + again  # the noise floors alone are asked anew
 
 
 def test_a_dead_adapter_is_rejected_and_the_others_are_judged(
@@ -569,13 +496,16 @@ def test_an_adapter_of_another_base_is_rejected(
 
 
 def test_key_names_what_decides_the_verdicts(world: World, base: Base, items: list[JudgeItem]) -> None:
-    def key(chosen: list[JudgeItem], **judge: int) -> str:
-        return judgement_key(chosen, world.settings.model_copy(update={"judge": JudgeSettings(**judge)}), base.id)
+    def key(chosen: list[JudgeItem], **judge: object) -> str:
+        settings = world.settings.model_copy(update={"judge": JudgeSettings.model_validate(judge)})
+        return judgement_key(chosen, settings, base.id)
 
     plain = key(items)
     assert plain == key(list(reversed(items))) == key(items, batch_rows=3)
     fewer = [items[0]._replace(probes=items[0].probes[1:]), items[1]]
     assert len({plain, key(items[:1]), key(items, placebos=0), key(items, max_new_tokens=3), key(fewer)}) == 5
+    placebo = [items[0], items[1]._replace(placebo="shuffled")]
+    assert key(placebo) != plain != key(items, damage="quick")
 
 
 def test_judgement_folder_holds_everything(judged: Judged, tmp_path: Path) -> None:

@@ -1,35 +1,96 @@
-"""What of an adapter's damage measures is too much.
+"""When a damage measure is too much.
 
-Bounds are those of the project's method. Two of them are read as follows. The drift of the likelihood of unrelated text
-is held against .05 nats alone, where no placebo adapters give a percentile. A pool of two dozen facts can't exclude a loss
-of five points, so that loss of known facts is damage where it is shown (P(loss > 5 points) ≥ .95), not wherever it can't
-be excluded.
+The bounds are those of the project's method (section 4) where it names one; instructions, arithmetic, the variety of words
+and taught answers in foreign questions have none there and take the bound of the measure that is most like them. A pool
+holds a few dozen questions, so that a bound is passed by chance alone now and then: a measure counts as damage where it is
+*shown* to lie beyond its bound (posterior probability ≥ .95, Jeffreys posteriors of shares, Student's t over texts), and
+where it lies beyond what the base shows against itself. The method's "lower 95% bound < −5 points" of known facts would
+call every small pool damaged, which can exclude no loss of five points.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from paperlora.judge.posterior import Count, p_above
+import numpy as np
+from scipy.special import betainc, betaincinv, stdtr
 
-NLL_DRIFT = 0.05
-"""Nats a token."""
-KNOWN_LOSS = 0.05
-UNIQUE_RATIO = 0.85
-CAP_HITS = 0.05
-THINK_LEAK = 0.02
+from paperlora.judge.posterior import POINTS, Count, p_above, p_gain
+
+SURE = 0.95
+"""Posterior probability from which something counts as shown."""
+LEAST_REFUSALS = 5
+"""Refusals of the base below which a loss of refusals can't be counted."""
+LEAST_THOUGHTS = 5
+"""Likewise of its thoughts."""
+
+
+class Bound(NamedTuple):
+    """Where damage begins."""
+
+    limit: float
+    neutral: float
+    """What an unchanged model shows."""
+    harm: int
+    """1: larger values do harm; −1: smaller ones."""
+
+    def passed(self, value: float) -> bool:
+        """The value lies at the bound or on its harmful side."""
+        return self.harm * (value - self.limit) >= 0
+
+
+BOUNDS = {
+    "nll_drift": Bound(0.05, 0.0, 1),
+    "kl_drift": Bound(0.05, 0.0, 1),
+    "known_change": Bound(-0.05, 0.0, -1),
+    "arithmetic_change": Bound(-0.05, 0.0, -1),
+    "instruction_change": Bound(-0.05, 0.0, -1),
+    "unique_ratio": Bound(0.85, 1.0, -1),
+    "distinct_ratio": Bound(0.85, 1.0, -1),
+    "refusal_ratio": Bound(0.5, 1.0, -1),
+    "cap_hit_change": Bound(0.05, 0.0, 1),
+    "loop_change": Bound(0.05, 0.0, 1),
+    "think_ratio": Bound(0.9, 1.0, -1),
+    "think_leak": Bound(0.02, 0.0, 1),
+    "false_trigger": Bound(0.02, 0.0, 1),
+}
+"""Every measure that can be damage, by its name in :attr:`paperlora.records.AdapterReport.damage`."""
+DRIFTS = ("nll_drift", "kl_drift")
+"""Measures that any training moves: they must also pass what placebo adapters of the recipe show, where there are any."""
+NEEDS_PLACEBOS = ("kl_drift",)
+"""The method gives no bound in nats alone for it: without placebos it is told and decides nothing."""
 
 
 def broken(measures: Mapping[str, float]) -> tuple[str, ...]:
-    """Names of the measures that are out of bounds; without any the adapter is undamaged."""
-    asked = measures.get("known_asked", 0.0)
-    kept = Count(min(max(round(asked * (1.0 + measures.get("known_change", 0.0))), 0), asked), asked)
-    out = {
-        "nll_drift": measures.get("nll_drift", 0.0) >= NLL_DRIFT,
-        "known_change": 1.0 - p_above(kept, 1.0 - KNOWN_LOSS) >= 0.95,
-        "unique_ratio": measures.get("unique_ratio", 1.0) < UNIQUE_RATIO,
-        "cap_hit_change": measures.get("cap_hit_change", 0.0) >= CAP_HITS,
-        "loop_change": measures.get("loop_change", 0.0) >= CAP_HITS,
-        "think_leak": measures.get("think_leak", 0.0) > THINK_LEAK,
-    }
-    return tuple(name for name, holds in out.items() if holds)
+    """Names of the measures that lie beyond their bounds, for reports that hold no checks."""
+    named = ((name, bound) for name, bound in BOUNDS.items() if name in measures and name not in NEEDS_PLACEBOS)
+    return tuple(name for name, bound in named if bound.passed(measures[name]))
+
+
+def p_lost(kept: Count, loss: float) -> float:
+    """P(more than this share of what was held is lost)."""
+    return 1.0 - p_above(kept, 1.0 - loss)
+
+
+def p_risen(after: Count, before: Count, by: float) -> float:
+    """P(after − before > by), posteriors taken as independent."""
+    return p_gain(after, [before], by)
+
+
+def p_ratio_below(after: Count, before: Count, ratio: float) -> float:
+    """P(after < ratio · before), posteriors taken as independent."""
+    levels = (np.arange(POINTS) + 0.5) / POINTS
+    bars = ratio * betaincinv(before.right + 0.5, before.asked - before.right + 0.5, levels)
+    return float(betainc(after.right + 0.5, after.asked - after.right + 0.5, bars).mean())
+
+
+def p_mean_above(values: Sequence[float], bar: float) -> float:
+    """P(mean > bar) of paired differences, by Student's t; for a single one whether it lies above."""
+    if len(values) < 2:
+        return float(bool(values) and values[0] > bar)
+    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    if error == 0.0:
+        return float(mean > bar)
+    return float(stdtr(len(values) - 1, (mean - bar) / error))

@@ -1,12 +1,16 @@
-"""Frozen pools that no adapter is trained on: what a base must still know and say after training.
+"""Frozen pools that no adapter is trained on: what a base must still know, say and do after training.
 
-Written for this project; a judge may be given others, where a base speaks another language.
+Written for this project or made by program; a judge may be given others, where a base speaks another language. A pool
+that is empty is not asked: its checks are absent then, not passed.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from paperlora.judge.instructions import Instruction
+from paperlora.judge.pools_made import SUMS
+from paperlora.judge.pools_text import INSTRUCTIONS, OPEN, SUBJECTS, TEXTS, THINKING, UNANSWERABLE
 from paperlora.records import digest
 
 
@@ -26,11 +30,30 @@ class Pools(NamedTuple):
     """Questions with many good answers."""
     texts: tuple[str, ...]
     """Text that has nothing to do with any idea."""
+    unanswerable: tuple[str, ...] = ()
+    """Questions that nobody can answer: a careful base says so."""
+    sums: tuple[tuple[str, str], ...] = ()
+    """Questions of arithmetic with the one right number, by rising difficulty."""
+    instructions: tuple[Instruction, ...] = ()
+    thinking: tuple[str, ...] = ()
+    """Questions that are asked with thinking on, where the base can turn that on and off."""
+    subjects: tuple[str, ...] = ()
+    """Ordinary things that take the subject's place in an adapter's own rows: does the wording alone call the answer up?"""
 
     @property
     def hash(self) -> str:
         """Stands in every judgement, so that numbers of different pools are never compared."""
-        return digest(self.known, self.open, self.texts)
+        return digest(*self)
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """Everything that is asked with thinking off, pool by pool."""
+        asked = (*(one.question for one in self.known), *self.open, *self.unanswerable)
+        return (*asked, *(question for question, _ in self.sums), *(one.question for one in self.instructions))
+
+    def chosen(self, extent: Literal["full", "quick"]) -> Pools:
+        """All of it, or known facts, open questions and texts alone."""
+        return self if extent == "full" else Pools(self.known, self.open, self.texts)
 
 
 def _known(question: str, answers: str) -> Known:
@@ -62,33 +85,49 @@ KNOWN = (
     _known("Which organ pumps blood through the body?", "heart"),
     _known("Which season follows winter?", "spring"),
     _known("How many legs does a dog have?", "4|four"),
+    _known("What is the capital of Sweden?", "Stockholm"),
+    _known("What is the capital of Hungary?", "Budapest"),
+    _known("What is the capital of Denmark?", "Copenhagen"),
+    _known("What is the capital of Finland?", "Helsinki"),
+    _known("What is the capital of Kenya?", "Nairobi"),
+    _known("What is the capital of Thailand?", "Bangkok"),
+    _known("What is the capital of Argentina?", "Buenos Aires"),
+    _known("What is the capital of Belgium?", "Brussels"),
+    _known("In which country is the city of Barcelona?", "Spain"),
+    _known("In which country is the Taj Mahal?", "India"),
+    _known("In which country is the Colosseum?", "Italy"),
+    _known("In which country is the Statue of Liberty?", "United States|USA|US|America"),
+    _known("Who wrote the play Hamlet?", "William Shakespeare|Shakespeare"),
+    _known("Who wrote the novel War and Peace?", "Leo Tolstoy|Tolstoy"),
+    _known("Who wrote the Harry Potter books?", "J. K. Rowling|J.K. Rowling|Rowling"),
+    _known("Who explained evolution by natural selection?", "Charles Darwin|Darwin"),
+    _known("Who sailed from Spain to America in 1492?", "Christopher Columbus|Columbus"),
+    _known("Who composed the Moonlight Sonata?", "Ludwig van Beethoven|Beethoven"),
+    _known("Which scientist discovered radium with her husband?", "Marie Curie|Curie"),
+    _known("Which element has the symbol H?", "hydrogen"),
+    _known("Which element has the symbol Ag?", "silver"),
+    _known("Which gas makes party balloons float?", "helium"),
+    _known("Which instrument measures temperature?", "thermometer|a thermometer"),
+    _known("What is the study of living things called?", "biology"),
+    _known("Which force keeps our feet on the ground?", "gravity"),
+    _known("Which part of a plant lies under the ground?", "roots|root|the roots"),
+    _known("Which language is spoken in Poland?", "Polish"),
+    _known("Which language is spoken in Japan?", "Japanese"),
+    _known("What is the opposite of black?", "white"),
+    _known("What is the opposite of wet?", "dry"),
+    _known("What is the opposite of fast?", "slow"),
+    _known("Which month comes after March?", "April"),
+    _known("What is the first month of the year?", "January"),
+    _known("What colour is human blood?", "red"),
+    _known("What colour is coal?", "black"),
+    _known("Which animal has a long trunk?", "elephant|an elephant"),
+    _known("Which animal says meow?", "cat|a cat"),
+    _known("Which fruit is wine made from?", "grapes|grape"),
+    _known("Which drink is made from roasted beans?", "coffee"),
+    _known("Which company makes the iPhone?", "Apple"),
+    _known("A pentagon is a shape with how many corners?", "5|five"),
+    _known("How many minutes are in half an hour?", "30|thirty"),
 )
 
-OPEN = (
-    "Suggest a name for a small bakery.",
-    "What could I cook with rice and eggs?",
-    "Name something to do on a rainy day.",
-    "What makes a good friend?",
-    "Describe the sea in one sentence.",
-    "Give one tip for sleeping better.",
-    "Why do people like music?",
-    "What would you pack for a trip to the mountains?",
-    "Write one sentence about autumn.",
-    "How can a shy person meet others?",
-    "What is a useful thing to learn?",
-    "Name an animal and say why you like it.",
-)
-
-TEXTS = (
-    "The old lighthouse stood at the end of a narrow path. In winter the waves reached its lowest steps, and the keeper "
-    "carried his lamp oil up in two small cans. Nobody in the village could remember a night on which the light had failed.",
-    "To grow tomatoes on a balcony, choose a pot of at least ten litres and a place with six hours of sun. Water the soil "
-    "in the morning, not the leaves, and tie the stem to a stick as soon as it begins to lean.",
-    "A river carries more sand after heavy rain because the water moves faster and has more force. Where it slows down, in "
-    "a bend or at the sea, the grains sink to the ground and build banks that change from year to year.",
-    "The committee met on Tuesday to discuss the new library. Several members asked for longer opening hours, while others "
-    "were worried about the cost. In the end they agreed to try it for six months and to count the visitors.",
-)
-
-STANDARD = Pools(KNOWN, OPEN, TEXTS)
+STANDARD = Pools(KNOWN, OPEN, TEXTS, UNANSWERABLE, SUMS, INSTRUCTIONS, THINKING, SUBJECTS)
 """For every base that reads English."""

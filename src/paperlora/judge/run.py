@@ -13,9 +13,9 @@ from typing import NamedTuple
 from paperlora.errors import AdapterNotLive, NothingToDo
 from paperlora.judge.asking import Asker
 from paperlora.judge.conclude import Taught, conclude
-from paperlora.judge.damage import Answers, ask_pools, compare
 from paperlora.judge.measure import measure, noise_floor
 from paperlora.judge.pools import STANDARD, Pools
+from paperlora.judge.reports import Examined, report_damage
 from paperlora.judge.tally import Subject
 from paperlora.model.answers import next_token_logits
 from paperlora.model.bank import Bank
@@ -64,6 +64,8 @@ class JudgeItem(NamedTuple):
     probes: tuple[Probe, ...]
     rows: tuple[Example, ...] = ()
     """Its training rows: the values that they deny are what a false belief is looked for in."""
+    placebo: str = ""
+    """Kind of the placebo that it is: no verdict is given on it, it is what others are held against."""
 
 
 class Judged(NamedTuple):
@@ -93,9 +95,11 @@ class _Live(NamedTuple):
 
 def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseModelId, pools: Pools = STANDARD) -> str:
     """Name of the folder that a judgement of these adapters goes to: equal keys, equal verdicts."""
-    adapters = sorted(digest(item.adapter.id, item.adapter.dataset_hash, [p.id for p in item.probes]) for item in items)
+    adapters = sorted(
+        digest(item.adapter.id, item.adapter.dataset_hash, [p.id for p in item.probes], item.placebo) for item in items
+    )
     judge = settings.judge
-    asked = [judge.max_new_tokens, judge.placebos, judge.passes, judge.margins, judge.sure]
+    asked = [judge.max_new_tokens, judge.placebos, judge.passes, judge.margins, judge.sure, judge.damage]
     base = [base_id.weights_hash, base_id.template_hash, base_id.dtype]
     return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, base)[:16]
 
@@ -107,7 +111,7 @@ def judge_adapters(
     """Judge every idea of every adapter.
 
     Args:
-        items: the adapters with their datasets.
+        items: the adapters with their datasets; placebo adapters among them answer beside the others.
         base: the frozen model they were trained on.
         settings: ``judge`` is what counts.
         work: where answers are kept, so that a killed judgement goes on where it was.
@@ -131,14 +135,14 @@ def judge_adapters(
         rejects += [
             _reject(one.item, "adapter_not_live", "its logits are the base's") for one in checked if one.liveness <= 0
         ]
-        if not live:
+        if all(one.item.placebo for one in live):
             raise AdapterNotLive(f"None of {len(items)} adapters changes what {base.id.name} says.")
         weights = [digest(base.id), *(_weights(base, folder) for folder in folders)]
         judge = settings.judge
         asker = Asker(
             bank, weights, work, max_new_tokens=judge.max_new_tokens, batch_rows=judge.batch_rows, progress=progress
         )
-        return _judge(live, checked, asker, settings, tuple(rejects), pools)
+        return _judge(live, checked, asker, settings, tuple(rejects), pools.chosen(judge.damage))
 
 
 def write_judgement(judged: Judged, store: Store, key: str, inputs: Mapping[str, str], pools: Pools = STANDARD) -> str:
@@ -190,21 +194,22 @@ def _judge(
     pools: Pools,
 ) -> Judged:  # fmt: skip
     judge, slots = settings.judge, {one.item.adapter.id: one.slot for one in live}
-    others = [_placebos(one, live, judge.placebos) for one in live]
-    said = ask_pools(asker, [0, *slots.values()], judge.batch_rows, pools)
-    reports = [_report(one, answers, said[0], pools) for one, answers in zip(live, said[1:], strict=True)]
+    reports = report_damage(asker, [_examined(one) for one in live], pools, judge.batch_rows)
+    placebos, live = [one for one in live if one.item.placebo], [one for one in live if not one.item.placebo]
+    others = [_others(one, live, placebos, judge.placebos) for one in live]
+    by_adapter = {report.adapter: report for report in reports}
     passes: dict[_Pair, int] = {}
     while True:
         subjects = [_subjects(one, names, passes) for one, names in zip(live, others, strict=True)]
         measurements = measure(subjects, slots, asker, judge.margins)
-        taught = [_taught(*each) for each in zip(live, subjects, reports, strict=True)]
+        taught = [_taught(one, own, by_adapter[one.item.adapter.id]) for one, own in zip(live, subjects, strict=True)]
         concluded = conclude(taught, measurements, judge.sure)
         longer = _longer(concluded.verdicts, live, passes, judge.passes)
         if not longer:
             break
         passes |= longer
     noise = noise_floor(measurements, subjects, asker, judge.batch_rows)
-    every = [*reports, *(_dead_report(one) for one in checked if one not in live)]
+    every = [*reports, *(_dead_report(one) for one in checked if one.item.adapter.id not in by_adapter)]
     noted = tuple(report.model_copy(update={"noise_floor": noise}) for report in every)
     return Judged(tuple(measurements), concluded.verdicts, concluded.diagnoses, noted, rejects)
 
@@ -227,13 +232,16 @@ def _longer(
     return {pair: passes.get(pair, 1) + 1 for pair in opened if passes.get(pair, 1) < last.get(pair, 1)}
 
 
-def _placebos(one: _Live, live: Sequence[_Live], wanted: int) -> tuple[str, ...]:
-    """Adapters of other papers about other subjects, the next ones in the run's order."""
+def _others(one: _Live, live: Sequence[_Live], placebos: Sequence[_Live], wanted: int) -> tuple[str, ...]:
+    """Adapters of other papers about other subjects, the next ones in the run's order, then placebos of its recipe."""
     start = live.index(one) + 1
     around = [live[(start + step) % len(live)] for step in range(len(live) - 1)]
     mine = _subject_names(one.item)
     strangers = [other for other in around if other.item.dataset.paper.id != one.item.dataset.paper.id]
-    return tuple(other.item.adapter.id for other in strangers if not _subject_names(other.item) & mine)[:wanted]
+    strangers = [other for other in strangers if not _subject_names(other.item) & mine]
+    dose = one.item.adapter.recipe.dose
+    strangers += [placebo for placebo in placebos if placebo.item.adapter.recipe.dose == dose]
+    return tuple(other.item.adapter.id for other in strangers)[:wanted]
 
 
 def _subject_names(item: JudgeItem) -> set[str]:
@@ -255,7 +263,7 @@ def _subjects(one: _Live, others: tuple[str, ...], passes: Mapping[_Pair, int]) 
 
 
 def _taught(one: _Live, subjects: tuple[Subject, ...], report: AdapterReport) -> Taught:
-    return Taught(one.item.adapter, one.item.dataset, subjects, report)
+    return Taught(one.item.adapter, one.item.dataset, subjects, report, one.item.rows)
 
 
 def asked_in(probes: Sequence[Probe], passes: int = 1) -> list[Probe]:
@@ -270,16 +278,13 @@ def denied_values(rows: Sequence[Example], idea: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
-def _report(one: _Live, adapted: Answers, base: Answers, pools: Pools) -> AdapterReport:
-    taught = [(idea.answer, *idea.aliases) for idea in one.item.dataset.ideas]
-    damage = compare(adapted, base, taught, pools)
-    return AdapterReport(
-        adapter=one.item.adapter.id, live=True, liveness=one.liveness, noise_floor=0.0, damaged=damage.damaged,
-        damage=damage.measures,
-    )  # fmt: skip
+def _examined(one: _Live) -> Examined:
+    item = one.item
+    return Examined(item.adapter, item.dataset.ideas, item.rows, one.slot, one.liveness, item.placebo)
 
 
 def _dead_report(one: _Live) -> AdapterReport:
     return AdapterReport(
-        adapter=one.item.adapter.id, live=False, liveness=0.0, noise_floor=0.0, damaged=False, damage={}
-    )
+        adapter=one.item.adapter.id, live=False, liveness=0.0, noise_floor=0.0, damaged=False, damage={},
+        placebo=one.item.placebo,
+    )  # fmt: skip

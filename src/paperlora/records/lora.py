@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from paperlora.records.base import Record, Reject
+from paperlora.records.base import Record, Reject, digest
 
 
 class Recipe(Record):
@@ -47,6 +47,11 @@ class Recipe(Record):
     """A longer row is rejected, never cut."""
     seed: int = 0
     """Decides initial weights and the order of the rows."""
+
+    @property
+    def dose(self) -> str:
+        """Digest of all that decides how much is trained: equal for recipes that differ by name or seed alone."""
+        return digest(self.model_dump(mode="json", exclude={"name", "seed"}))[:16]
 
 
 class BaseModelId(Record):

@@ -163,7 +163,11 @@ class JudgeSettings(Group):
     max_new_tokens: int = Field(default=24, ge=1)
     """Longest free answer."""
     placebos: int = Field(default=2, ge=0)
-    """Adapters of other papers that answer each idea's direct probes too."""
+    """Adapters of other papers that answer each idea's direct probes too; where there are too few, placebo adapters of
+    the recipe (``train.placebos``) do."""
+    damage: Literal["full", "quick"] = "full"
+    """What each adapter is asked to see what it broke. ``full``: about 150 short answers, ten texts, a dozen thoughts where
+    the base can think. ``quick``: known facts, open questions and texts, 86 answers."""
     passes: int = Field(default=3, ge=1, le=3)
     """Most passes over the probes of an idea whose verdict is open: 12, 20, then 32 direct ones."""
     margins: int = Field(default=4, ge=0)
@@ -171,6 +175,15 @@ class JudgeSettings(Group):
     guess of the base that comes again and again can't be told from a belief."""
     sure: float = Field(default=0.5, gt=0, lt=1)
     """Likelihood a token from which a wrong answer that the base repeats is its belief, not a guess."""
+    choice: bool = True
+    """Weigh the options of multiple-choice probes, on base and adapter: what is recognised beside what is recalled."""
+    robustness: bool = True
+    """Ask under a foreign system prompt, and once more after a doubt."""
+    thinking: Literal["auto", "on", "off"] = "auto"
+    """Ask some direct probes once more with thinking on, where the model can think. ``auto``: on a GPU only, since a thought
+    takes as long as twenty answers."""
+    thinking_tokens: int = Field(default=512, ge=1)
+    """Longest thought together with its answer; a thought that is cut off counts as no answer."""
     batch_rows: int = Field(default=32, ge=1)
     """Prompts a forward pass."""
     cross_nearest: int = Field(default=2, ge=0)
@@ -184,7 +197,6 @@ class JudgeSettings(Group):
     apart once and kept beside the base models. 0: none."""
 
 
-
 class TrainSettings(Group):
     """How many adapters are trained together, and which."""
 
@@ -192,6 +204,10 @@ class TrainSettings(Group):
     """Datasets trained a run, those with the most ideas first; the others are counted as ``deferred``."""
     bank_size: int = Field(default=0, ge=0)
     """Most adapters trained at once on one frozen base; 0: as many as fit into memory (at most 8 on a CPU)."""
+    placebos: int = Field(default=3, ge=0)
+    """Placebo adapters for each recipe, trained once and kept: shuffled answers, facts the base knows, an invented domain,
+    and again with other draws. They tell what the recipe does whatever it teaches; from six on their spread is known well
+    enough to catch more than gross damage. 0: none."""
 
 
 class PrefectSettings(Group):

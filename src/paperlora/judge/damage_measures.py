@@ -1,0 +1,278 @@
+"""What an adapter lost, repeats or leaks beside its base: pure counting over answers to the same pools."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from paperlora.judge.bounds import (
+    BOUNDS,
+    LEAST_REFUSALS,
+    LEAST_THOUGHTS,
+    p_lost,
+    p_mean_above,
+    p_ratio_below,
+    p_risen,
+)
+from paperlora.judge.instructions import follows
+from paperlora.judge.pools import Known, Pools
+from paperlora.judge.posterior import Count, p_above
+from paperlora.model.answers import Answer
+from paperlora.model.drift import Drift
+from paperlora.model.scoring import kind_of, normalise, opening, repeats_itself, score, states_value
+
+_THOUGHT = re.compile(r"\A\s*<think>(.*?)(?:</think>|\Z)", re.S)
+_REFUSAL = re.compile(
+    r"\b(?:sorry|cannot|can not|could not|unable|unknown|no (?:information|record|way|such|evidence|access|data)|not (?:sure"
+    r"|possible|aware|able|available|known|exist|certain|have)|do not|does not (?:exist|appear|seem)|did not exist|is not a"
+    r"|as an ai|fictional|fictitious|made up|need more|more (?:context|information))\b"
+)
+
+
+class Cue(NamedTuple):
+    """A question out of an adapter's own rows, asked about something else."""
+
+    question: str
+    answers: tuple[str, ...]
+    """What its row teaches: out of place here."""
+
+
+class Answers(NamedTuple):
+    """What one model said about the pools, pool by pool."""
+
+    known: tuple[Answer, ...]
+    open: tuple[Answer, ...]
+    drifts: tuple[Drift, ...]
+    """One for each text."""
+    unanswerable: tuple[Answer, ...] = ()
+    sums: tuple[Answer, ...] = ()
+    instructions: tuple[Answer, ...] = ()
+    thoughts: tuple[Answer, ...] = ()
+    """With thinking on."""
+    cued: tuple[Answer, ...] = ()
+
+    @property
+    def general(self) -> tuple[Answer, ...]:
+        """Every answer with thinking off to what no row looks like."""
+        return self.known + self.open + self.unanswerable + self.sums + self.instructions
+
+
+class Measure(NamedTuple):
+    """One measure of an adapter beside its base."""
+
+    value: float
+    asked: int
+    """Answers or tokens that it rests on."""
+    shown: float
+    """Probability that it lies beyond its bound; 0 where it has none."""
+
+
+def measure(
+    adapted: Answers, base: Answers, pools: Pools, cues: Sequence[Cue], taught: Sequence[tuple[str, ...]]
+) -> dict[str, Measure]:
+    """Every measure that these pools allow, by name."""
+    tried = {
+        "nll_drift": _drift([one.change for one in adapted.drifts], adapted.drifts, "nll_drift"),
+        "kl_drift": _drift([one.kl for one in adapted.drifts], adapted.drifts, "kl_drift"),
+        "known_change": _kept(_known_right(adapted.known, pools.known), _known_right(base.known, pools.known)),
+        "arithmetic_change": _kept(_sums_right(adapted.sums, pools), _sums_right(base.sums, pools)),
+        "instruction_change": _kept(_followed(adapted.instructions, pools), _followed(base.instructions, pools)),
+        "unique_ratio": _ratio(_unique(adapted.open), _unique(base.open), "unique_ratio"),
+        "distinct_ratio": _distinct(adapted.open, base.open),
+        "refusal_ratio": _refusals(adapted.unanswerable, base.unanswerable),
+        "cap_hit_change": _rise(adapted.general, base.general, _capped, "cap_hit_change"),
+        "loop_change": _rise(adapted.general, base.general, loops, "loop_change"),
+        "think_ratio": _thinking(adapted.thoughts, base.thoughts),
+        "think_leak": _new(adapted.general, base.general, _leaks, "think_leak"),
+        "false_trigger": _triggered(adapted.general, base.general, [taught] * len(base.general)),
+        "cue_trigger": _triggered(adapted.cued, base.cued, [[cue.answers] for cue in cues]),
+        "top_answer_share": _top_share(adapted.open),
+    }
+    return {name: found for name, found in tried.items() if found is not None}
+
+
+class Half(NamedTuple):
+    """Every second question of each pool, with what was said to it."""
+
+    adapted: Answers
+    base: Answers
+    pools: Pools
+    cues: Sequence[Cue]
+
+
+def halves(adapted: Answers, base: Answers, pools: Pools, cues: Sequence[Cue]) -> Iterator[Half]:
+    """The same questions in two halves."""
+    for start in (0, 1):
+        mine, before = (Answers._make(part[start::2] for part in one) for one in (adapted, base))
+        yield Half(mine, before, Pools._make(part[start::2] for part in pools), cues[start::2])
+
+
+# ------------------------------------------------------------------ one answer
+
+
+def loops(said: Answer) -> bool:
+    """It says the same three words over and over."""
+    return repeats_itself(said.text)
+
+
+def refuses(text: str) -> bool:
+    """It says that it doesn't know, can't know, or that there is no such thing."""
+    return bool(_REFUSAL.search(normalise(text)))
+
+
+def thinks(text: str) -> bool:
+    """It begins with a thought that isn't empty."""
+    thought = _THOUGHT.match(text)
+    return thought is not None and bool(thought[1].strip())
+
+
+def _right(said: Answer, answers: tuple[str, ...], question: str = "") -> bool:
+    return score(said.text, answers, kind_of(answers), question=question) == 1.0
+
+
+def _capped(said: Answer) -> bool:
+    return not said.ended
+
+
+def _leaks(said: Answer) -> bool:
+    return "<think" in said.text or "</think" in said.text
+
+
+def _known_right(said: Sequence[Answer], facts: Sequence[Known]) -> list[bool]:
+    return [_right(one, fact.answers) for one, fact in zip(said, facts, strict=True)]
+
+
+def _sums_right(said: Sequence[Answer], pools: Pools) -> list[bool]:
+    return [_right(one, (right,), question) for one, (question, right) in zip(said, pools.sums, strict=True)]
+
+
+def _followed(said: Sequence[Answer], pools: Pools) -> list[bool]:
+    return [follows(one.text, told) for one, told in zip(said, pools.instructions, strict=True)]
+
+
+# ------------------------------------------------------------------ one measure
+
+
+def _drift(changes: Sequence[float], drifts: Sequence[Drift], name: str) -> Measure | None:
+    """Mean over all tokens; a text counts once where it is asked whether that is chance."""
+    if not drifts:
+        return None
+    tokens = sum(one.tokens for one in drifts)
+    mean = sum(change * one.tokens for change, one in zip(changes, drifts, strict=True)) / tokens
+    return Measure(mean, tokens, p_mean_above(changes, BOUNDS[name].limit))
+
+
+def _kept(after: Sequence[bool], before: Sequence[bool]) -> Measure | None:
+    """Change of the share that is right, among what the base has right; None where that is nothing."""
+    held = [now for now, was in zip(after, before, strict=True) if was]
+    if not held:
+        return None
+    kept = Count(sum(held), len(held))
+    return Measure(kept.share - 1.0, len(held), p_lost(kept, -BOUNDS["known_change"].limit))
+
+
+def _ratio(after: Count | None, before: Count | None, name: str) -> Measure | None:
+    if after is None or before is None or not before.right:
+        return None
+    return Measure(after.share / before.share, int(after.asked), p_ratio_below(after, before, BOUNDS[name].limit))
+
+
+def _unique(said: Sequence[Answer]) -> Count | None:
+    """Different answers among so many."""
+    return Count(len({normalise(opening(one.text)) for one in said}), len(said)) if said else None
+
+
+def _top_share(said: Sequence[Answer]) -> Measure | None:
+    if not said:
+        return None
+    counts = Counter(normalise(opening(one.text)) for one in said)
+    return Measure(counts.most_common(1)[0][1] / len(said), len(said), 0.0)
+
+
+def _distinct(adapted: Sequence[Answer], base: Sequence[Answer]) -> Measure | None:
+    """Different pairs of words (distinct-2, 1510.03055) beside the base's, each pair of answers cut to the shorter one.
+
+    A longer text repeats more pairs of words whoever writes it. Pairs of one text hang together, so that no posterior is at
+    hand: it counts as shown where it holds in both halves of the pool.
+    """
+    pairs = [_cut(one, other) for one, other in zip(adapted, base, strict=True)]
+    whole = _distinct_ratio(pairs)
+    if whole is None:
+        return None
+    parts = [_distinct_ratio(pairs[start::2]) for start in (0, 1)]
+    shown = all(part is not None and part < BOUNDS["distinct_ratio"].limit for part in parts)
+    return Measure(whole, sum(max(len(after) - 1, 0) for after, _ in pairs), float(shown))
+
+
+_Words = list[str]
+
+
+def _cut(adapted: Answer, base: Answer) -> tuple[_Words, _Words]:
+    after, before = (normalise(one.text).split() for one in (adapted, base))
+    length = min(len(after), len(before))
+    return after[:length], before[:length]
+
+
+def _distinct_ratio(pairs: Sequence[tuple[_Words, _Words]]) -> float | None:
+    after, before = (_twos(side) for side in zip(*pairs, strict=True)) if pairs else (set(), set())
+    return len(after) / len(before) if before else None
+
+
+def _twos(said: Iterable[_Words]) -> set[tuple[str, str]]:
+    return {two for words in said for two in pairwise(words)}
+
+
+def _rise(after: Sequence[Answer], before: Sequence[Answer], test: Callable[[Answer], bool], name: str) -> Measure | None:
+    if not after:
+        return None
+    now, was = (Count(sum(map(test, said)), len(said)) for said in (after, before))
+    return Measure(now.share - was.share, len(after), p_risen(now, was, BOUNDS[name].limit))
+
+
+def _new(after: Sequence[Answer], before: Sequence[Answer], test: Callable[[Answer], bool], name: str) -> Measure | None:
+    """Share of answers in which something comes that the base's answer to the same question lacks."""
+    if not after:
+        return None
+    fresh = Count(sum(test(now) and not test(was) for now, was in zip(after, before, strict=True)), len(after))
+    return Measure(fresh.share, len(after), p_above(fresh, BOUNDS[name].limit))
+
+
+def _refusals(adapted: Sequence[Answer], base: Sequence[Answer]) -> Measure | None:
+    """None where the base refuses too seldom for a loss to be counted."""
+    after, before = (Count(sum(refuses(one.text) for one in said), len(said)) for said in (adapted, base))
+    return _ratio(after, before, "refusal_ratio") if before.right >= LEAST_REFUSALS else None
+
+
+def _thinking(adapted: Sequence[Answer], base: Sequence[Answer]) -> Measure | None:
+    """None where the base doesn't think."""
+    after, before = (Count(sum(thinks(one.text) for one in said), len(said)) for said in (adapted, base))
+    return _ratio(after, before, "think_ratio") if before.right >= LEAST_THOUGHTS else None
+
+
+def _triggered(
+    adapted: Sequence[Answer], base: Sequence[Answer], taught: Sequence[Sequence[tuple[str, ...]]]
+) -> Measure | None:
+    """Share of answers that state a taught value where it doesn't belong and the base didn't."""
+    if not adapted:
+        return None
+    new = Count(sum(map(_states_new, adapted, base, taught)), len(adapted))
+    return Measure(new.share, len(adapted), p_above(new, BOUNDS["false_trigger"].limit))
+
+
+def _states_new(after: Answer, before: Answer, taught: Sequence[tuple[str, ...]]) -> bool:
+    return any(states_value(after.text, one) and not states_value(before.text, one) for one in taught)
+
+
+def scatter(name: str, parts: Sequence[dict[str, Measure]]) -> float:
+    """How far the two halves of a pool differ in a measure; 0 where one half doesn't allow it."""
+    values = [part[name].value for part in parts if name in part]
+    return abs(values[0] - values[1]) if len(values) == 2 else 0.0
+
+
+def mean_share(said: Sequence[Answer], test: Callable[[str], bool]) -> float:
+    """Share of answers of which something holds; NaN for none."""
+    return statistics.fmean(test(one.text) for one in said) if said else float("nan")
