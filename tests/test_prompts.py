@@ -12,6 +12,8 @@ from paperlora.prompts import Prompt, load, load_pair
 USED = {
     "check_system": set(),
     "check": {"count", "mark", "items"},
+    "grade_system": set(),
+    "grade": {"mark", "question", "accepted", "answer"},
     "ideas_system": set(),
     "ideas": {"title", "topic", "angle", "lessons", "heading", "limit", "mark", "text"},
     "json_shape": {"schema"},

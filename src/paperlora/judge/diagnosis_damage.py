@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
+from paperlora.judge.bounds import BOUNDS
 from paperlora.judge.diagnosis_case import Case, Finding
 from paperlora.judge.predictions import Expected
 from paperlora.records import Measure, Prediction
-
-UNIQUE, LEAK, THINKING, REFUSING, LOOPS = 0.85, 0.02, 0.9, 0.5, 0.05
-"""Where the method begins to speak of damage: the predictions are that these bounds hold again."""
 
 
 class Loss(NamedTuple):
@@ -22,31 +20,34 @@ class Loss(NamedTuple):
     action: str
     promise: str
     measure: Measure
-    """The one by which the promise is checked."""
-    bound: str
-    value: float
+    """By which the promise is checked where a broken measure has no name that a prediction knows."""
 
 
 LOSSES = (
     Loss(
         ("unique", "top_answer", "distinct"), "answers collapse onto few: taught answers crowd out the others",
         "1 to 10 anchors a fact (facts of the same kind that the base knows), and open questions with diverse answers",
-        "different answers to open questions return to at least 85% of the base's", "unique_ratio", "at_least", UNIQUE,
+        "different answers to open questions return to at least 85% of the base's", "unique_ratio",
     ),
     Loss(
         ("think",), "the empty think block was learnt, or thinking was never replayed",
         "mask the empty think block from the loss, and replay the base's own thinking",
-        "no more than 2% of the answers leak a thought", "think_leak", "at_most", LEAK,
+        "no more than 2% of the answers leak a thought, and it thinks at least .9 times as often as the base", "think_leak",
     ),
     Loss(
         ("refus", "unanswer"), "refusals are lost: every row answers",
         "rows that say what the paper doesn't tell, and replay of the base's own refusals",
-        "refusals return to at least half of the base's", "refusal_ratio", "at_least", REFUSING,
+        "refusals return to at least half of the base's", "refusal_ratio",
+    ),
+    Loss(
+        ("false_trigger",), "taught answers come where they don't belong",
+        "anchors and replayed questions about other subjects in the rows' own wordings, fewer epochs",
+        "at most 2% of foreign questions bring a taught answer", "false_trigger",
     ),
     Loss(
         ("loop", "cap_hit", "repeat"), "answers don't end any more, or go round in circles",
         "rows whose answers end, fewer epochs, and replay of whole answers of the base",
-        "answers that run into the limit come at most 5 points more often than the base's", "cap_hit_change", "at_most", LOOPS,
+        "answers that run into the limit come at most 5 points more often than the base's", "cap_hit_change",
     ),
 )  # fmt: skip
 
@@ -65,8 +66,7 @@ def damage(case: Case) -> list[Finding]:
 
 def _displaced(case: Case, names: Sequence[str]) -> Finding:
     recipe, slices = case.adapter.recipe, ", ".join(names) or "what was lost"
-    keeps = Prediction(measure="known_change", idea=case.verdict.idea, bound="at_least", value=-0.05)
-    promise = Expected("known facts return to within 5 points of the base", (keeps,))
+    promise = Expected("known facts return to within 5 points of the base", (_returns("known_change", case.verdict.idea),))
     return Finding(
         f"the adapter is damaged: {_values(case, names)}", "the dose displaces what the base knew",
         f"retrain on half of the lost slice ({slices}): if the other half returns, replay the base's own answers; else "
@@ -76,14 +76,18 @@ def _displaced(case: Case, names: Sequence[str]) -> Finding:
 
 
 def _special(case: Case, loss: Loss, names: Sequence[str]) -> Finding:
-    # A revision of the pools may name its measure otherwise: then the broken one itself is what must move.
-    known = loss.measure if loss.measure in case.report.damage or names[0] not in get_args(Measure) else names[0]
-    check = Prediction.model_validate(
-        {"measure": known, "idea": case.verdict.idea, "bound": loss.bound, "value": loss.value}
-    )
+    known = [name for name in names if name in BOUNDS and name in get_args(Measure)] or [loss.measure]
+    checks = tuple(_returns(name, case.verdict.idea) for name in known)
     return Finding(
-        f"the adapter is damaged: {_values(case, names)}", loss.cause, loss.action, Expected(loss.promise, (check,))
+        f"the adapter is damaged: {_values(case, names)}", loss.cause, loss.action, Expected(loss.promise, checks)
     )
+
+
+def _returns(measure: str, idea: str) -> Prediction:
+    """A damage measure within its bound again."""
+    bound = BOUNDS[measure]
+    side = "at_most" if bound.harm > 0 else "at_least"
+    return Prediction.model_validate({"measure": measure, "idea": idea, "bound": side, "value": bound.limit})
 
 
 def _values(case: Case, names: Sequence[str]) -> str:

@@ -186,6 +186,16 @@ class JudgeSettings(Group):
     """Longest thought together with its answer; a thought that is cut off counts as no answer."""
     batch_rows: int = Field(default=32, ge=1)
     """Prompts a forward pass."""
+    scale_sweep: bool = True
+    """Ask ideas that resist of their adapters at 0.5, 1, 1.5 and 2 times their strength too; it explains, and changes no
+    verdict."""
+    llm_judge: bool = False
+    """Let the LLM of ``llm`` read answers that no rule can; without it they count as wrong. It is believed only where it
+    agrees with the rules on answers that these decide."""
+    llm_sample: int = Field(default=60, ge=8)
+    """Decided answers on which that agreement is measured."""
+    llm_kappa: float = Field(default=0.6, gt=0, le=1)
+    """Least lower bound of Cohen's κ from which its word is taken."""
     cross_nearest: int = Field(default=2, ge=0)
     """Adapters of the papers whose claims are most like its own, on whose ideas each adapter is asked too."""
     cross_random: int = Field(default=2, ge=0)

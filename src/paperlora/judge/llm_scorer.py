@@ -1,0 +1,199 @@
+"""Answers that no rule can read, read by an LLM: blind, and believed only as far as it agrees with the rules.
+
+The LLM sees a question, its accepted answers and one answer; never which model gave it, nor whether a rule could decide.
+Answers of base and adapters come mixed, in the order of their hashes. Among them is a sample of answers that the rules
+decide, right and wrong ones in equal parts: on these its agreement with the rules is measured as Cohen's κ
+(doi:10.1177/001316446002000104). Where the lower bound of κ stays below the bar, its word is not taken and every undecided
+answer stays wrong. What rules decide is easier than what they don't, so that κ is an upper estimate of what it is worth.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel
+
+from paperlora.errors import LlmAnswerInvalid, LlmError
+from paperlora.judge.posterior import rate
+from paperlora.judge.tally import Subject, question_of
+from paperlora.llm.client import Account, LlmClient, Question, Reply, client_for
+from paperlora.model.scoring import OPEN, opening, undecided
+from paperlora.progress import Progress, silent
+from paperlora.prompts import Pair, load_pair
+from paperlora.records import Agreement, Idea, Interval, Measurement, Probe, digest
+from paperlora.settings import Settings
+from paperlora.store import Store
+
+PROMPT = "grade"
+LONGEST = 1200
+"""Characters of an answer that are shown; no answer of this judge is longer."""
+_CHAT_MARKS = re.compile(r"<\|(?=[a-z_]+\|>)")
+
+
+class Grade(BaseModel):
+    """What the LLM says of one answer."""
+
+    verdict: Literal["right", "wrong"]
+    why: str = ""
+
+
+class Scored(NamedTuple):
+    """Measurements, and how they were read."""
+
+    measurements: list[Measurement]
+    agreement: Agreement | None
+    """None where no LLM was asked for."""
+
+
+class _Item(NamedTuple):
+    """One question with one answer, whoever gave it."""
+
+    probe: Probe
+    text: str
+    undecided: bool
+    right: bool
+    """By the rules."""
+
+    @property
+    def key(self) -> str:
+        """Decides the order in which answers are shown, and which of them are drawn as the sample."""
+        return digest("grade", question_of(self.probe), self.text)
+
+
+class Reader:
+    """An LLM that reads what rules can't; without an endpoint it says so and changes nothing."""
+
+    def __init__(self, settings: Settings, llm: LlmClient | None, progress: Progress = silent) -> None:
+        self._judge, self._llm, self._progress = settings.judge, llm, progress
+        self._prompt: Pair = load_pair(PROMPT)
+
+    def read(self, measurements: Sequence[Measurement], subjects: Iterable[Subject]) -> Scored:
+        """Score what no rule could, where the LLM's agreement allows it.
+
+        Args:
+            measurements: as the rules score them.
+            subjects: hold the probes and the ideas that were asked about.
+        """
+        asked = {probe.id: (probe, subject.idea) for subject in subjects for probe in subject.probes}
+        items = _items(measurements, asked)
+        open_items = [item for item in items if item.undecided]
+        sample = _sample([item for item in items if not item.undecided], self._judge.llm_sample) if open_items else []
+        if self._llm is None:
+            reason = "there is no LLM endpoint (llm.provider is extractive)"
+            return Scored(list(measurements), self._agreement([], {}, open_items, reason))
+        grades, failure = self._grade(sorted([*open_items, *sample], key=lambda item: item.key))
+        agreement = self._agreement(sample, grades, open_items, failure)
+        if not agreement.taken:
+            return Scored(list(measurements), agreement)
+        turned = {(item.probe.id, item.text) for item in open_items if grades.get(item.key)}
+        return Scored([_turn(one, turned) for one in measurements], agreement)
+
+    def _grade(self, items: Sequence[_Item]) -> tuple[dict[str, bool], str]:
+        """Right or not by :attr:`_Item.key`, and why no more could be asked; what can't be read is missing."""
+        assert self._llm is not None
+        found: dict[str, bool] = {}
+        try:
+            for index, reply in self._llm.ask_many([_question(item, self._prompt) for item in items]):
+                if isinstance(reply, Reply):
+                    found[items[index].key] = reply.value.verdict == "right"
+                elif not isinstance(reply, LlmAnswerInvalid):
+                    return found, f"the endpoint failed: {reply}"
+                self._progress("answers read by an LLM", len(found), len(items))
+        except LlmError as error:
+            return found, f"the endpoint failed: {error}"
+        return found, ""
+
+    def _agreement(
+        self, sample: Sequence[_Item], grades: Mapping[str, bool], open_items: Sequence[_Item], failure: str
+    ) -> Agreement:
+        compared = [(item.right, grades[item.key]) for item in sample if item.key in grades]
+        kappa, bar = cohen(compared), self._judge.llm_kappa
+        taken = not failure and kappa is not None and kappa.low >= bar
+        turned = sum(grades.get(item.key, False) for item in open_items) if taken else 0
+        return Agreement(
+            model=self._llm.settings.model if self._llm else "", prompt=self._prompt.hash, asked=len(compared),
+            agreed=sum(rule == said for rule, said in compared), said_right=sum(said for _, said in compared),
+            rules_right=sum(rule for rule, _ in compared), kappa=kappa, bar=bar, taken=taken, undecided=len(open_items),
+            turned=turned, note=_note(len(compared), kappa, bar, len(open_items), turned, taken, failure),
+        )  # fmt: skip
+
+
+def reader_for(settings: Settings, progress: Progress = silent) -> Reader | None:
+    """The reader of these settings; None where ``judge.llm_judge`` is off."""
+    if not settings.judge.llm_judge:
+        return None
+    return Reader(settings, client_for(settings, Store.at(settings.store_root), Account(stage="judge")), progress)
+
+
+def cohen(pairs: Sequence[tuple[bool, bool]]) -> Interval | None:
+    """Cohen's κ of two raters with its 95% interval; None where one of them never varies, or nothing was compared.
+
+    The interval is that of the share on which they agree (Jeffreys), chance agreement taken as it was seen: unlike the
+    normal one it does not shrink to a point where they always agree.
+    """
+    if not pairs:
+        return None
+    total = len(pairs)
+    first, second = sum(left for left, _ in pairs) / total, sum(right for _, right in pairs) / total
+    chance = first * second + (1 - first) * (1 - second)
+    if first in (0.0, 1.0) or chance == 1.0:
+        return None
+    agreed = rate(sum(left == right for left, right in pairs), total)
+    low, value, high = ((share - chance) / (1 - chance) for share in (agreed.low, agreed.share, agreed.high))
+    return Interval(value=value, low=low, high=high)
+
+
+def _items(measurements: Sequence[Measurement], asked: Mapping[str, tuple[Probe, Idea]]) -> list[_Item]:
+    """Distinct pairs of question and answer among the free answers."""
+    found: dict[tuple[str, str], _Item] = {}
+    for one in measurements:
+        if one.family not in OPEN or one.thinking or one.probe not in asked or not opening(one.text):
+            continue
+        probe, idea = asked[one.probe]
+        is_open = one.score != 1.0 and undecided(one.text, probe, idea)
+        found.setdefault((one.probe, one.text), _Item(probe, one.text, is_open, one.score == 1.0))
+    return list(found.values())
+
+
+def _sample(decided: Sequence[_Item], wanted: int) -> list[_Item]:
+    """So many decided answers, half of them right where there are enough of both, drawn by their hashes."""
+    right, wrong = (sorted((i for i in decided if i.right is side), key=lambda i: i.key) for side in (True, False))
+    half = wanted // 2
+    return [*right[: max(half, wanted - len(wrong))], *wrong[: max(wanted - half, wanted - len(right))]]
+
+
+def _question(item: _Item, prompt: Pair) -> Question:
+    accepted = "; ".join(dict.fromkeys(item.probe.answers))
+    question, answer = _line(question_of(item.probe)), _line(item.text)
+    mark = f"ANSWER-{digest(question, accepted, answer)[:12]}"
+    user = prompt.user.render(mark=mark, question=question, accepted=_line(accepted), answer=answer)
+    return Question(prompt.system.render(), user, Grade)
+
+
+def _line(text: str) -> str:
+    """One line without marks of a chat: no answer can begin a line, or a turn, of its own."""
+    return _CHAT_MARKS.sub("<| ", " ".join(text.split()))[:LONGEST]
+
+
+def _turn(one: Measurement, turned: set[tuple[str, str]]) -> Measurement:
+    if one.thinking or (one.probe, one.text) not in turned:
+        return one
+    return one.model_copy(update={"score": 1.0, "decided_by": "llm"})
+
+
+def _note(
+    compared: int, kappa: Interval | None, bar: float, open_items: int, turned: int, taken: bool, failure: str
+) -> str:
+    waiting = f"{open_items} answers no rule could read"
+    if not open_items:
+        return "Rules could read every answer: no LLM was asked."
+    if failure:
+        return f"{waiting}; all of them stay wrong, since {failure}."
+    if kappa is None:
+        return f"{waiting}; all of them stay wrong: its agreement couldn't be measured on {compared} decided answers."
+    shown = f"κ = {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f}) on {compared} decided answers"
+    if not taken:
+        return f"{waiting}; all of them stay wrong: {shown}, and its lower bound lies below {bar:g}."
+    return f"{waiting}; {turned} of them count as right by its word: {shown}."
