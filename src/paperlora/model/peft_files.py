@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from paperlora.errors import StoreError
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
+ENDINGS = (".lora_A.weight", ".lora_B.weight")
 
 UNSUPPORTED = (
     "use_dora", "lora_bias", "modules_to_save", "rank_pattern", "alpha_pattern", "layer_replication", "target_parameters",
@@ -48,35 +50,75 @@ class PeftAdapter(NamedTuple):
         return self.alpha / (self.rank**0.5 if self.rslora else self.rank)
 
 
+class OpenAdapter(NamedTuple):
+    """One adapter on disk whose layers are read when they are asked for: hundreds may be open at once."""
+
+    rank: int
+    scale: float
+    """As :attr:`PeftAdapter.scale`."""
+    names: tuple[str, ...]
+    """Its layers, by their names in the base model."""
+    file: Any
+    """The mapped file of its weights."""
+
+    def layer(self, name: str) -> LayerWeights:
+        """One layer."""
+        return LayerWeights(*(self.file.get_tensor(PREFIX + name + ending) for ending in ENDINGS))
+
+
+def open_adapter(folder: Path) -> OpenAdapter:
+    """Open a LoRA adapter without reading its weights.
+
+    Raises:
+        StoreError: as :func:`read_adapter`.
+    """
+    config = _config(folder)
+    try:
+        file = safe_open(folder / WEIGHTS, "pt")
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"{folder} holds no readable peft adapter: {error}.") from error
+    scale = PeftAdapter(int(config["r"]), float(config["lora_alpha"]), bool(config.get("use_rslora")), {}).scale
+    return OpenAdapter(int(config["r"]), scale, tuple(_names(file.keys(), folder)), file)
+
+
 def read_adapter(folder: Path) -> PeftAdapter:
     """Read a LoRA adapter.
 
     Raises:
         StoreError: missing, or of a kind a bank can't hold.
     """
+    config = _config(folder)
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"{folder} holds no readable peft adapter: {error}.") from error
+    layers = {
+        name: LayerWeights(*(tensors[PREFIX + name + ending] for ending in ENDINGS)) for name in _names(tensors, folder)
+    }
+    return PeftAdapter(int(config["r"]), float(config["lora_alpha"]), bool(config.get("use_rslora")), layers)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{folder} holds no readable peft adapter: {error}.") from error
     used = [name for name in UNSUPPORTED if config.get(name)]
     if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or used:
         raise StoreError(f"{folder} is no plain LoRA adapter ({', '.join(used) or config.get('peft_type')}).")
-    return PeftAdapter(
-        int(config["r"]), float(config["lora_alpha"]), bool(config.get("use_rslora")), _layers(tensors, folder)
-    )
+    return config
 
 
-def _layers(tensors: Mapping[str, Tensor], folder: Path) -> dict[str, LayerWeights]:
-    endings = (".lora_A.weight", ".lora_B.weight")
-    strange = [name for name in tensors if not name.startswith(PREFIX) or not name.endswith(endings)]
+def _names(tensors: Iterable[str], folder: Path) -> list[str]:
+    held = set(tensors)
+    strange = [name for name in sorted(held) if not name.startswith(PREFIX) or not name.endswith(ENDINGS)]
     if strange:
         raise StoreError(f"{folder} holds {strange[0]}, which is no part of a plain LoRA adapter.")
-    names = sorted({name.removeprefix(PREFIX).rsplit(".lora_", 1)[0] for name in tensors})
-    try:
-        return {name: LayerWeights(*(tensors[PREFIX + name + ending] for ending in endings)) for name in names}
-    except KeyError as error:
-        raise StoreError(f"{folder} lacks {error.args[0]}.") from None
+    names = sorted({name.removeprefix(PREFIX).rsplit(".lora_", 1)[0] for name in held})
+    lacking = [PREFIX + name + ending for name in names for ending in ENDINGS if PREFIX + name + ending not in held]
+    if lacking:
+        raise StoreError(f"{folder} lacks {lacking[0]}.")
+    return names
 
 
 def write_adapter(folder: Path, adapter: PeftAdapter, base: str) -> None:
