@@ -7,16 +7,22 @@ the base with the evidence in the prompt, and adapters of other papers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from paperlora.errors import AdapterNotLive, NothingToDo
+from paperlora.judge.again import swap_templates, think
 from paperlora.judge.asking import Asker
+from paperlora.judge.choosing import measure_choices
 from paperlora.judge.conclude import Taught, conclude
+from paperlora.judge.grids import grids
+from paperlora.judge.llm_scorer import reader_for
 from paperlora.judge.measure import measure, noise_floor
 from paperlora.judge.pools import STANDARD, Pools
 from paperlora.judge.reports import Examined, report_damage
-from paperlora.judge.tally import Subject
+from paperlora.judge.scaling import stubborn, sweep_scales
+from paperlora.judge.tally import Subject, denied_probes
 from paperlora.model.answers import next_token_logits
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
@@ -25,6 +31,7 @@ from paperlora.records import (
     Adapter,
     AdapterGeometry,
     AdapterReport,
+    Agreement,
     BaseModelId,
     Correlation,
     CrossProbe,
@@ -37,12 +44,13 @@ from paperlora.records import (
     Probe,
     ProbeFamily,
     Reject,
+    ScalePoint,
     Stability,
     Verdict,
     Why,
     digest,
 )
-from paperlora.settings import Settings
+from paperlora.settings import JudgeSettings, Settings
 from paperlora.store import Store, file_hash, write_jsonl
 
 JUDGE_VERSION = "5"
@@ -50,8 +58,6 @@ JUDGE_VERSION = "5"
 LIVENESS_PROMPTS = 4
 LIVE = 1e-5
 """Largest difference of a logit below which an adapter counts as not applied; rounding stays below it."""
-UNASKED: tuple[ProbeFamily, ...] = ("choice", "robustness")
-"""No rule of the verdict counts them."""
 
 
 class JudgeItem(NamedTuple):
@@ -83,6 +89,9 @@ class Judged(NamedTuple):
     geometries: tuple[AdapterGeometry, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     correlations: tuple[Correlation, ...] = ()
+    scales: tuple[ScalePoint, ...] = ()
+    agreement: tuple[Agreement, ...] = ()
+    """Of the LLM that read what no rule could, where one was asked for."""
 
 
 class _Live(NamedTuple):
@@ -100,8 +109,10 @@ def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseM
     )
     judge = settings.judge
     asked = [judge.max_new_tokens, judge.placebos, judge.passes, judge.margins, judge.sure, judge.damage]
+    asked += [judge.choice, judge.robustness, judge.thinking, judge.thinking_tokens]
     base = [base_id.weights_hash, base_id.template_hash, base_id.dtype]
-    return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, base)[:16]
+    read = [settings.llm.model, judge.llm_sample, judge.llm_kappa] if judge.llm_judge else []
+    return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, base, judge.scale_sweep, read)[:16]
 
 
 def judge_adapters(
@@ -199,19 +210,50 @@ def _judge(
     others = [_others(one, live, placebos, judge.placebos) for one in live]
     by_adapter = {report.adapter: report for report in reports}
     passes: dict[_Pair, int] = {}
+    reader = reader_for(settings)
     while True:
-        subjects = [_subjects(one, names, passes) for one, names in zip(live, others, strict=True)]
-        measurements = measure(subjects, slots, asker, judge.margins)
+        subjects = [_subjects(one, names, passes, judge) for one, names in zip(live, others, strict=True)]
+        unread = measure(subjects, slots, asker, judge.margins)
+        measurements, agreement = reader.read(unread, chain(*subjects)) if reader else (unread, None)
         taught = [_taught(one, own, by_adapter[one.item.adapter.id]) for one, own in zip(live, subjects, strict=True)]
         concluded = conclude(taught, measurements, judge.sure)
         longer = _longer(concluded.verdicts, live, passes, judge.passes)
         if not longer:
             break
         passes |= longer
-    noise = noise_floor(measurements, subjects, asker, judge.batch_rows)
+    further = _ask_further(live, subjects, concluded.verdicts, measurements, slots, asker, judge)
+    measurements = [*measurements, *further]
+    concluded = conclude(taught, measurements, judge.sure)
+    noise = noise_floor(unread, subjects, asker, judge.batch_rows)
+    scales = _scales(live, concluded.verdicts, subjects, reports, asker, pools) if judge.scale_sweep else ()
+    concluded = conclude(taught, measurements, judge.sure, scales) if scales else concluded
     every = [*reports, *(_dead_report(one) for one in checked if one.item.adapter.id not in by_adapter)]
     noted = tuple(report.model_copy(update={"noise_floor": noise}) for report in every)
-    return Judged(tuple(measurements), concluded.verdicts, concluded.diagnoses, noted, rejects)
+    return Judged(
+        tuple(measurements), concluded.verdicts, concluded.diagnoses, noted, rejects, scales=scales,
+        grids=tuple(chain(*(grids(one.subjects, one.rows, measurements) for one in taught))),
+        agreement=(agreement,) if agreement else (),
+    )  # fmt: skip
+
+
+def _scales(
+    live: Sequence[_Live], verdicts: Sequence[Verdict], subjects: Sequence[tuple[Subject, ...]],
+    reports: Sequence[AdapterReport], asker: Asker, pools: Pools,
+) -> tuple[ScalePoint, ...]:  # fmt: skip
+    folders = {one.item.adapter.id: one.item.adapter_folder / one.item.adapter.folder for one in live}
+    weights = {one.item.adapter.id: asker.weights[one.slot] for one in live}
+    return sweep_scales(stubborn(verdicts, chain(*subjects), folders, weights, reports), asker, pools)
+
+
+def _ask_further(
+    live: Sequence[_Live], subjects: Sequence[tuple[Subject, ...]], verdicts: Sequence[Verdict],
+    measurements: Sequence[Measurement], slots: Mapping[str, int], asker: Asker, judge: JudgeSettings,
+) -> list[Measurement]:  # fmt: skip
+    """What turns no verdict and is asked last: multiple choice, missed probes in trained wordings, thoughts."""
+    rows = {one.item.adapter.id: one.item.rows for one in live}
+    every = [subject for own in subjects for subject in own]
+    swapped = swap_templates(every, verdicts, measurements, rows, slots, asker)
+    return [*measure_choices(subjects, slots, asker), *swapped, *think(every, slots, asker, judge)]
 
 
 class _Pair(NamedTuple):
@@ -248,16 +290,19 @@ def _subject_names(item: JudgeItem) -> set[str]:
     return {idea.subject.casefold() for idea in item.dataset.ideas}
 
 
-def _subjects(one: _Live, others: tuple[str, ...], passes: Mapping[_Pair, int]) -> tuple[Subject, ...]:
-    """The adapter's ideas, each with the probes of the passes that it has come to."""
+def _subjects(
+    one: _Live, others: tuple[str, ...], passes: Mapping[_Pair, int], judge: JudgeSettings
+) -> tuple[Subject, ...]:
+    """The adapter's ideas, each with the probes of the passes that it has come to, and those for what its rows deny."""
     rows = [row for row in one.item.rows if row.idea]
     taught = tuple(dict.fromkeys(row.messages[-1].content for row in rows)) if one.item.rows else None
     found = []
     for idea in one.item.dataset.ideas:
-        test = asked_in(one.item.probes, passes.get(_Pair(one.item.adapter.id, idea.id), 1))
+        test = asked_in(one.item.probes, passes.get(_Pair(one.item.adapter.id, idea.id), 1), _left_out(judge))
         own = tuple(probe for probe in test if probe.idea == idea.id)
         count = sum(row.idea == idea.id for row in rows) if one.item.rows else None
         denied = denied_values(one.item.rows, idea.id)
+        own = (*own, *denied_probes(own, idea, denied))
         found.append(Subject(idea, own, one.item.adapter.id, others, denied, count, taught))
     return tuple(found)
 
@@ -266,9 +311,14 @@ def _taught(one: _Live, subjects: tuple[Subject, ...], report: AdapterReport) ->
     return Taught(one.item.adapter, one.item.dataset, subjects, report, one.item.rows)
 
 
-def asked_in(probes: Sequence[Probe], passes: int = 1) -> list[Probe]:
-    """The probes that are asked: test probes of the first passes, of the families that a rule counts."""
-    return [p for p in probes if p.split == "test" and p.wave <= passes and p.family not in UNASKED]
+def asked_in(probes: Sequence[Probe], passes: int = 1, left_out: Sequence[ProbeFamily] = ()) -> list[Probe]:
+    """The probes that are asked: test probes of the first passes."""
+    return [p for p in probes if p.split == "test" and p.wave <= passes and p.family not in left_out]
+
+
+def _left_out(judge: JudgeSettings) -> tuple[ProbeFamily, ...]:
+    families: dict[ProbeFamily, bool] = {"choice": judge.choice, "robustness": judge.robustness}
+    return tuple(family for family, wanted in families.items() if not wanted)
 
 
 def denied_values(rows: Sequence[Example], idea: str) -> tuple[str, ...]:
