@@ -15,6 +15,7 @@ from paperlora.microdata.build import load
 from paperlora.records import Adapter, Reject
 from paperlora.settings import Settings
 from paperlora.store import Store, read_json
+from tasks.placebos import placebo_items
 from tasks.policy import RETRY, ProgressArtifact, open_stage, work_folder
 from tasks.stages import open_uri, with_hash
 
@@ -48,6 +49,7 @@ def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
     base = base_of(settings)
     opened = [open_uri(reference) for reference in adapters]
     items = [_item(path, settings) for path, _ in opened]
+    items += placebo_items(items, base, settings, store)
     key = judgement_key(items, settings, base.id)
     if not store.has("judgements", key):
         judged = judge_adapters(items, base, settings, work_folder(settings, "judge"), ProgressArtifact("judge"))

@@ -13,6 +13,7 @@ from prefect import task
 from paperlora.microdata.build import load
 from paperlora.records import Recipe, Reject
 from paperlora.store import Store
+from tasks.placebos import train_placebos
 from tasks.policy import RETRY, ProgressArtifact, open_stage, work_folder
 from tasks.stages import open_uri, with_hash
 
@@ -79,6 +80,7 @@ def train_bank(datasets: Sequence[str], recipes: Sequence[dict[str, object]] | N
         [item for item in items for _ in chosen], [recipe for _ in items for recipe in chosen], base, store, work_folder(settings, "train"), bank_size=settings.train.bank_size,
         progress=ProgressArtifact("train"), dropped=dropped,
     )
+    train_placebos(chosen, base, settings, store, dropped)
     return Trained([with_hash(uri) for uri in uris], dropped)
 
 
