@@ -10,49 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import betainc, betaincinv
 
-from paperlora.records import Interval, Rate
+from paperlora.model.rates import Count as Count
+from paperlora.model.rates import check_count
+from paperlora.model.rates import p_above as p_above
+from paperlora.model.rates import rate as rate
+from paperlora.records import Interval
 
 POINTS = 2001
 """Quantiles at which a posterior is integrated; the error of a probability stays below 1e-4."""
-
-
-class Count(NamedTuple):
-    """``right`` of ``asked``. Both may be fractions where several models answered the same probes."""
-
-    right: float
-    asked: float
-
-    @property
-    def share(self) -> float:
-        """right / asked; NaN when nothing was asked."""
-        return self.right / self.asked if self.asked else math.nan
-
-    def __str__(self) -> str:
-        return f"{self.right:g} of {self.asked:g}"
-
-
-def rate(right: int, asked: int) -> Rate:
-    """A share with its 95% Jeffreys interval.
-
-    Raises:
-        ValueError: not 0 ≤ right ≤ asked.
-    """
-    _check(Count(right, asked))
-    low, high = betaincinv(right + 0.5, asked - right + 0.5, [0.025, 0.975])
-    return Rate(right=right, asked=asked, low=float(low), high=float(high))
-
-
-def p_above(count: Count, bar: float) -> float:
-    """P(share > bar)."""
-    _check(count)
-    return float(1.0 - betainc(count.right + 0.5, count.asked - count.right + 0.5, min(max(bar, 0.0), 1.0)))
 
 
 def p_gain(adapted: Count, rivals: Sequence[Count], least: float) -> float:
@@ -74,7 +45,7 @@ def _p_gain(adapted: Count, rivals: tuple[Count, ...], least: float) -> float:
     shares = np.clip(_quantiles(adapted) - least, 0.0, 1.0)
     below = np.ones_like(shares)
     for rival in rivals:
-        _check(rival)
+        check_count(rival)
         below *= betainc(rival.right + 0.5, rival.asked - rival.right + 0.5, shares)
     return float(below.mean())
 
@@ -89,7 +60,7 @@ def _gain(adapted: Count, rivals: tuple[Count, ...]) -> Interval:
 
 @lru_cache(maxsize=4096)
 def _quantiles(count: Count) -> NDArray[np.float64]:
-    _check(count)
+    check_count(count)
     levels = (np.arange(POINTS) + 0.5) / POINTS
     return np.asarray(betaincinv(count.right + 0.5, count.asked - count.right + 0.5, levels), dtype=np.float64)
 
@@ -117,8 +88,3 @@ def bh(p_values: Sequence[float]) -> list[float]:
         least = min(least, p_values[index] * len(order) / rank)
         adjusted[index] = least
     return adjusted
-
-
-def _check(count: Count) -> None:
-    if not 0 <= count.right <= count.asked:  # NaN fails here too
-        raise ValueError(f"{count.right} right of {count.asked} asked is no count.")
