@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from paperlora.errors import ModelUnavailable, NothingToDo
 from paperlora.lora import schedule
-from paperlora.model.answers import Continuation, shared_prefix
+from paperlora.model.answers import Continuation
 from paperlora.model.base import Base
 from paperlora.model.chat import Rendered, render_example
 from paperlora.model.packing import Block
+from paperlora.model.sharing import shared_prefix
 from paperlora.records import Example, Message, MicroDataset, Probe, Recipe, Reject
 
 DISTRACTORS = 3
