@@ -98,17 +98,22 @@ class KnowledgeState(Record):
     """Hash of the base's weights."""
     kind: KnowledgeStateKind
     direct: Rate
-    """Sampled direct probes that it answers rightly."""
+    """Questions for its value that it answers rightly: dev probes and the wordings of rows, never a test probe."""
     passage: Rate
-    """The same with the passage in the prompt."""
-    statement: float
-    """log P(yes) − log P(no) when asked whether the claim is true; nats."""
-    negation: float
-    """The same of its negation."""
+    """Sampled direct probes that it answers rightly with the passage in the prompt; none asked where that wasn't tested."""
+    statement: float | None = None
+    """log P(yes) − log P(no) when asked whether the claim is true; nats. None where it was not asked."""
+    negation: float | None = None
+    """The same of its negation: ``statement − negation`` is free of a leaning to yes."""
+    rival: float | None = None
+    """The same of the claim with a plausible false value."""
     belief: str = ""
     """The wrong answer it gives most often; empty where it has none."""
+    held: Rate | None = None
+    """Questions for its value on which it gives that answer; None where it has none."""
     prior: float = 0.0
-    """How likely a token it gives that answer (geometric mean, 0 to 1): the strength that training has to overcome."""
+    """How likely a token it gives that answer where it states a value (geometric mean over the questions, 0 to 1): the
+    strength that training has to overcome."""
     repaired: str = ""
     """What was done so that its probes can be answered from the passage; empty where nothing was needed."""
 
