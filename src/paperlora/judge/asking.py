@@ -110,14 +110,21 @@ class Asker:
             self._progress("answers weighed", start + len(chunk), len(todo))
         return [self._weighed[key] for key in keys]
 
-    def ask_afresh(self, questions: Sequence[Question], batch_rows: int | None = None) -> list[Answer]:
+    def ask_afresh(
+        self, questions: Sequence[Question], batch_rows: int | None = None, manner: Manner | None = None
+    ) -> list[Answer]:
         """Answers computed now, whatever is remembered, and not kept."""
-        asks = [Ask(question.messages, question.slot) for question in questions]
-        return answer(self.bank, asks, max_new_tokens=self._max_new_tokens, batch_rows=batch_rows or self._batch_rows)
+        how = manner or Manner(self._max_new_tokens)
+        asks = [Ask(question.messages, question.slot, how.thinking) for question in questions]
+        return answer(
+            self.bank, asks, max_new_tokens=how.max_new_tokens, batch_rows=batch_rows or self._batch_rows,
+            sampling=how.sampling,
+        )  # fmt: skip
 
-    def _key(self, question: Question) -> str:
+    def _key(self, question: Question, manner: Manner | None = None) -> str:
         said = [[message.role, message.content] for message in question.messages]
-        return digest(self.weights[question.slot], said, self._max_new_tokens)
+        how = (self._max_new_tokens,) if manner is None else manner
+        return digest(self.weights[question.slot], said, *how)
 
     def _remember(self, keys: Sequence[str], answers: Sequence[Answer]) -> None:
         with self._file.open("a", encoding="utf-8") as file:

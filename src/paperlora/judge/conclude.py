@@ -9,13 +9,14 @@ from paperlora.judge.diagnosis import Case, Standing, diagnose
 from paperlora.judge.diagnosis_rows import standings
 from paperlora.judge.posterior import Count, gain, p_above, rate
 from paperlora.judge.tally import SURE, Sheet, Subject, affirms_falsehoods, count_neighbours, tally
-from paperlora.judge.verdict import Decision, Tally, decide, q_values
+from paperlora.judge.verdict import Decision, Tally, decide, is_fragile, is_recognised, q_values
 from paperlora.records import (
     Adapter,
     AdapterReport,
     Diagnosis,
     Example,
     Idea,
+    KnowledgeState,
     Measurement,
     MicroDataset,
     Rate,
@@ -62,9 +63,9 @@ def conclude(
     """
     sheet = Sheet(measurements)
     ideas = list({idea.id: idea for one in taught for idea in one.dataset.ideas}.values())
-    counted = [row for one in taught for row in _count(one, sheet, ideas, sure)]
-    corrected = q_values([row.tally for row in counted])
     biased = {one.adapter.id: _affirms_anything(one, sheet) for one in taught}
+    counted = [row for one in taught for row in _count(one, sheet, ideas, sure, biased[one.adapter.id])]
+    corrected = q_values([row.tally for row in counted])
     placed = {one.adapter.id: _standings(one, counted) for one in taught}
     verdicts: list[Verdict] = []
     diagnoses: list[Diagnosis] = []
@@ -93,9 +94,12 @@ def _case(
     )  # fmt: skip
 
 
-def _count(taught: Taught, sheet: Sheet, ideas: Sequence[Idea], sure: float) -> list[_Counted]:
+def _count(taught: Taught, sheet: Sheet, ideas: Sequence[Idea], sure: float, yes_bias: bool) -> list[_Counted]:
     neighbours = count_neighbours(taught.subjects, sheet)
-    return [_Counted(taught, subject, tally(subject, sheet, ideas, neighbours, sure)) for subject in taught.subjects]
+    return [
+        _Counted(taught, subject, tally(subject, sheet, ideas, neighbours, sure, yes_bias))
+        for subject in taught.subjects
+    ]
 
 
 def _affirms_anything(taught: Taught, sheet: Sheet) -> bool:
@@ -106,6 +110,7 @@ def _affirms_anything(taught: Taught, sheet: Sheet) -> bool:
 def _verdict(row: _Counted, decision: Decision, q_value: float | None, sheet: Sheet, yes_bias: bool) -> Verdict:
     idea, adapter, t = row.subject.idea, row.taught.adapter, row.tally
     others = [sheet.count(name, row.subject.family("direct")) for name in row.subject.others]
+    state = _state(row.taught, idea)
     return Verdict(
         id=f"verdict:{digest(adapter.id, idea.id)[:16]}",
         idea=idea.id,
@@ -125,6 +130,14 @@ def _verdict(row: _Counted, decision: Decision, q_value: float | None, sheet: Sh
         reverse=_asked(t.reverse),
         ceiling=_asked(t.ceiling),
         locality=_asked(t.locality),
+        choice=_asked(t.choice),
+        choice_content=_asked(t.content),
+        choice_base=_asked(t.choice_base),
+        robustness=_asked(t.robustness),
+        template_swap=_asked(t.swapped),
+        thinking=_asked(t.thinking),
+        state=state.kind if state else None,
+        prior=state.prior if state else None,
         confused_with=t.confused_with if decision.kind == "CONFUSED" else None,
         old=_asked(t.old),
         old_answer=t.old_answer,
@@ -134,12 +147,20 @@ def _verdict(row: _Counted, decision: Decision, q_value: float | None, sheet: Sh
     )
 
 
+def _state(taught: Taught, idea: Idea) -> KnowledgeState | None:
+    """What the adapter's own base held of the idea before training."""
+    base = taught.adapter.base.weights_hash
+    return next((one for one in taught.dataset.states if (one.idea, one.base) == (idea.id, base)), None)
+
+
 def _flags(row: _Counted, decision: Decision, yes_bias: bool) -> tuple[str, ...]:
     t = row.tally
-    fails_reverse = bool(t.reverse.asked) and 1.0 - p_above(t.reverse, 0.4) >= 0.9
     flags = {
         "DAMAGED": row.taught.report.damaged,
-        "ONE_WAY": decision.kind in ABSORBED and fails_reverse,
+        "ONE_WAY": decision.kind in ABSORBED and bool(t.reverse.asked) and 1.0 - p_above(t.reverse, 0.4) >= 0.9,
+        "FRAGILE": is_fragile(t),
+        "LOCKED": bool(t.swapped.asked) and p_above(t.swapped, 0.6) >= 0.95,
+        "RECOGNISED": decision.kind != "UNJUDGEABLE" and is_recognised(t),
         "NO_PLACEBO": t.others is None,
         "YES_BIAS": yes_bias,
     }

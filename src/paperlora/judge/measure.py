@@ -21,7 +21,9 @@ NOISE_SAMPLE = 24
 DISTRACTORS = 3
 """Wrong answers scored beside the right one."""
 BASE_FAMILIES: tuple[ProbeFamily, ...] = ("direct", "reverse", "implication", "near_miss", "locality")
-"""What the base is asked: all but trained wordings, which no rule compares."""
+"""What the base is asked: all but trained wordings and robustness, which no rule compares."""
+WEIGHED: tuple[ProbeFamily, ...] = ("choice",)
+"""Families of which no text is asked: see :mod:`paperlora.judge.choosing`."""
 
 
 class Asked(NamedTuple):
@@ -105,7 +107,8 @@ def _texts(one: Asked, said: Answer) -> tuple[str, ...]:
 def _questions(subject: Subject, slots: Mapping[str, int]) -> list[Asked]:
     """Who is asked what: the adapter everything, the base and other papers' adapters what is compared."""
     direct, idea = subject.family("direct"), subject.idea
-    found = [Asked(subject.adapter, slots[subject.adapter], probe, idea) for probe in subject.probes]
+    spoken = [probe for probe in subject.probes if probe.family not in WEIGHED]
+    found = [Asked(subject.adapter, slots[subject.adapter], probe, idea) for probe in spoken]
     found += [Asked(BASE, 0, probe, idea) for family in BASE_FAMILIES for probe in subject.family(family)]
     return found + [Asked(name, slots[name], probe, idea) for name in subject.others for probe in direct]
 

@@ -23,6 +23,7 @@ from paperlora.judge.pools import STANDARD, Pools
 from paperlora.judge.reports import Examined, report_damage
 from paperlora.judge.scaling import stubborn, sweep_scales
 from paperlora.judge.tally import Subject, denied_probes
+from paperlora.judge.why import Explained, explain
 from paperlora.model.answers import next_token_logits
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
@@ -109,10 +110,10 @@ def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseM
     )
     judge = settings.judge
     asked = [judge.max_new_tokens, judge.placebos, judge.passes, judge.margins, judge.sure, judge.damage]
-    asked += [judge.choice, judge.robustness, judge.thinking, judge.thinking_tokens]
+    families = [judge.choice, judge.robustness, judge.thinking, judge.thinking_tokens]
     base = [base_id.weights_hash, base_id.template_hash, base_id.dtype]
     read = [settings.llm.model, judge.llm_sample, judge.llm_kappa] if judge.llm_judge else []
-    return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, base, judge.scale_sweep, read)[:16]
+    return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, families, base, judge.scale_sweep, read)[:16]
 
 
 def judge_adapters(
@@ -233,6 +234,7 @@ def _judge(
         tuple(measurements), concluded.verdicts, concluded.diagnoses, noted, rejects, scales=scales,
         grids=tuple(chain(*(grids(one.subjects, one.rows, measurements) for one in taught))),
         agreement=(agreement,) if agreement else (),
+        whys=explain([Explained(one.subjects, one.rows) for one in taught], measurements),
     )  # fmt: skip
 
 

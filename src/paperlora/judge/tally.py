@@ -8,16 +8,23 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from paperlora.judge.posterior import Count, p_mcnemar
-from paperlora.judge.verdict import NOTHING, Tally
+from paperlora.judge.posterior import Count, p_above, p_mcnemar
+from paperlora.judge.verdict import FALSE_BAR, NOTHING, Tally
 from paperlora.model.scoring import kind_of, normalise, same_statement, score, stated, states_value, value_kind
-from paperlora.records import Idea, Measurement, Probe, ProbeFamily
+from paperlora.records import Idea, Measurement, Probe, ProbeFamily, digest
 
 BASE = "base"
 PASSAGE = "base+passage"
+SWAPPED = "+template"
+"""Ending of an adapter's name for its answers to missed probes in trained wordings."""
+THINKING = "+thinking"
+"""Ending for its answers after a thought."""
+DENIED = "denied"
+"""Begins the form of near-miss probes that ask for a value which the adapter's rows deny."""
 BELIEF_HELD = 0.5
 """Share of direct probes on which the base must state the same wrong value for it to count as a belief."""
 SURE = 0.5
@@ -70,6 +77,16 @@ class Sheet:
         scores = [said.score for _, said in self.answered(model, probes)]
         return Count(sum(score == 1.0 for score in scores), len(scores))
 
+    def count_likelier(self, model: str, probes: Sequence[Probe]) -> Count:
+        """Probes on which the right answer is likelier a token than any wrong one that was weighed beside it."""
+        said = [one for _, one in self.answered(model, probes)]
+        pairs = [
+            (one.answer_loglik, one.distractor_loglik)
+            for one in said
+            if one.answer_loglik is not None and one.distractor_loglik is not None
+        ]
+        return Count(sum(right > wrong for right, wrong in pairs), len(pairs))
+
 
 def question_of(probe: Probe) -> str:
     """All that was said before the answer."""
@@ -83,7 +100,9 @@ def score_locality(text: str, base_text: str, probe: Probe) -> float:
     return float(both_right or same_statement(text, base_text, kind, question))
 
 
-def tally(subject: Subject, sheet: Sheet, ideas: Sequence[Idea], neighbours: Count, sure: float = SURE) -> Tally:
+def tally(
+    subject: Subject, sheet: Sheet, ideas: Sequence[Idea], neighbours: Count, sure: float = SURE, yes_bias: bool = False
+) -> Tally:
     """Count one idea in one adapter.
 
     Args:
@@ -92,11 +111,13 @@ def tally(subject: Subject, sheet: Sheet, ideas: Sequence[Idea], neighbours: Cou
         ideas: every idea of the run: their answers are what it may be confused with.
         neighbours: kept answers over all locality probes of the adapter.
         sure: likelihood a token from which a wrong answer that the base repeats counts as its belief.
+        yes_bias: the adapter says yes to falsehoods of any kind, so that a yes to a denied value shows nothing.
     """
     direct, implication = subject.family("direct"), subject.family("implication")
     old, old_answer = _old_belief(subject, sheet, sure)
     confused, other = _confusion(subject, sheet, ideas)
-    false_belief, false_value = _false_belief(subject, sheet)
+    false_belief, false_value = _false_belief(subject, sheet, yes_bias)
+    choice = subject.family("choice")
     return Tally(
         base=sheet.count(BASE, direct),
         adapted=sheet.count(subject.adapter, direct),
@@ -116,6 +137,13 @@ def tally(subject: Subject, sheet: Sheet, ideas: Sequence[Idea], neighbours: Cou
         false_belief=false_belief,
         false_value=false_value,
         p_value=_p_value(subject, sheet),
+        choice=sheet.count(subject.adapter, choice),
+        choice_base=sheet.count(BASE, choice),
+        content=sheet.count_likelier(subject.adapter, choice),
+        content_base=sheet.count_likelier(BASE, choice),
+        robustness=sheet.count(subject.adapter, subject.family("robustness")),
+        swapped=sheet.count(subject.adapter + SWAPPED, direct),
+        thinking=sheet.count(subject.adapter + THINKING, direct),
     )
 
 
@@ -126,8 +154,12 @@ def count_neighbours(subjects: Sequence[Subject], sheet: Sheet) -> Count:
 
 
 def affirms_falsehoods(subjects: Sequence[Subject], sheet: Sheet) -> Count:
-    """Of all yes-or-no probes of one adapter that are to be denied, those that it affirms."""
+    """Of all yes-or-no probes of one adapter that are to be denied, those that it affirms.
+
+    Values that its rows deny are left aside: who believes one of them need not say yes to anything else.
+    """
     closed = [probe for s in subjects for probe in s.probes if probe.family in ("near_miss", "implication")]
+    closed = [probe for probe in closed if not probe.form.startswith(DENIED)]
     false = [
         probe for probe in closed if kind_of(probe.answers) == "choice" and stated(probe.answers[0], "choice") == "no"
     ]
@@ -224,20 +256,62 @@ def _agree(other: Idea, idea: Idea) -> bool:
     return states_value(other.answer, mine) or states_value(idea.answer, theirs)
 
 
-def _false_belief(subject: Subject, sheet: Sheet) -> _Belief:
-    """How often the adapter states a value that its own rows deny and that the base didn't state there."""
-    direct = subject.family("direct")
+def _false_belief(subject: Subject, sheet: Sheet, yes_bias: bool) -> _Belief:
+    """How often the adapter affirms a value that its own rows deny and that the base didn't affirm there.
+
+    It may state it on direct probes, or say yes where it is asked for it. The yes counts with the direct answers, never
+    alone, and only where the adapter says no to other falsehoods; of the two counts the one that shows more is taken.
+    """
     best = _Belief(NOTHING, "")
-    said = sheet.answered(subject.adapter, direct)
     for value in subject.denied:
-        new = 0
-        for probe, answer in said:
-            base = sheet.said(BASE, probe)
-            believed = base is not None and states_value(base.text, (value,))
-            new += states_value(answer.text, (value,)) and not answer.score and not believed
-        if new > best.seen.right:
-            best = _Belief(Count(new, len(said)), value)
+        stated_ = _affirmed(subject.family("direct"), subject, sheet, partial(states_value, answers=(value,)))
+        closed = [probe for probe in subject.family("near_miss") if asks_denied(probe, value)]
+        yes = NOTHING if yes_bias else _affirmed(closed, subject, sheet, lambda text: stated(text, "choice") == "yes")
+        both = Count(stated_.right + yes.right, stated_.asked + yes.asked)
+        more = max((stated_, both), key=lambda count: p_above(count, FALSE_BAR))
+        if more.right and p_above(more, FALSE_BAR) > p_above(best.seen, FALSE_BAR):
+            best = _Belief(more, value)
     return best
+
+
+def _affirmed(probes: Sequence[Probe], subject: Subject, sheet: Sheet, affirmed: Callable[[str], bool]) -> Count:
+    """Probes that the adapter answers wrongly in this way and the base doesn't."""
+    said = sheet.answered(subject.adapter, probes)
+    new = 0
+    for probe, answer in said:
+        base = sheet.said(BASE, probe)
+        believed = base is not None and affirmed(base.text)
+        new += affirmed(answer.text) and not answer.score and not believed
+    return Count(new, len(said))
+
+
+def denied_probes(probes: Sequence[Probe], idea: Idea, denied: Sequence[str]) -> tuple[Probe, ...]:
+    """The idea's true near-miss probes once more, with a value that its rows deny in place of its own.
+
+    Rows that call a claim false can teach it (2605.13829): whether that happened has to be asked for that claim.
+    """
+    true = [probe for probe in probes if probe.family == "near_miss" and stated(probe.answers[0], "choice") == "yes"]
+    return tuple(
+        made for value in denied for probe in true if (made := _with_value(probe, idea.answer, value)) is not None
+    )
+
+
+def asks_denied(probe: Probe, value: str) -> bool:
+    """It is one of :func:`denied_probes`, for this value."""
+    return probe.form.startswith(DENIED) and probe.distractors == (value,)
+
+
+def _with_value(probe: Probe, own: str, value: str) -> Probe | None:
+    last = probe.messages[-1]
+    if last.content.count(own) != 1:
+        return None
+    messages = (*probe.messages[:-1], last.model_copy(update={"content": last.content.replace(own, value)}))
+    return probe.model_copy(
+        update={
+            "id": digest(DENIED, probe.id, value)[:16], "form": f"{DENIED}_{probe.form}", "messages": messages,
+            "answers": ("No", "Incorrect", "Wrong", "False"), "distractors": (value,),
+        }
+    )  # fmt: skip
 
 
 def _p_value(subject: Subject, sheet: Sheet) -> float:

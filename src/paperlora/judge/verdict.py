@@ -22,6 +22,10 @@ from paperlora.judge.posterior import Count, bh, p_above, p_gain
 from paperlora.records import VerdictKind
 
 LEAST_PROBES = 8
+FALSE_BAR = 0.25
+"""Share of probes from which a denied value counts as believed."""
+CHOSEN = 0.55
+"""Share of multiple-choice probes from which the answer counts as recognised."""
 NOTHING = Count(0, 0)
 
 
@@ -55,6 +59,18 @@ class Tally(NamedTuple):
     false_value: str = ""
     p_value: float = 1.0
     """Of the test that the adapter beats base and every other adapter on the same probes."""
+    choice: Count = NOTHING
+    """Multiple choice, by letter."""
+    choice_base: Count = NOTHING
+    content: Count = NOTHING
+    """Multiple choice, by likelihood of the options' texts."""
+    content_base: Count = NOTHING
+    robustness: Count = NOTHING
+    """Under a foreign system prompt, and after a doubt."""
+    swapped: Count = NOTHING
+    """Missed direct probes, asked again in trained wordings."""
+    thinking: Count = NOTHING
+    """Direct probes, answered after a thought."""
 
     @property
     def rivals(self) -> tuple[Count, ...]:
@@ -157,7 +173,7 @@ def _known(t: Tally, q: float | None) -> list[Condition]:
 
 
 def _false_belief(t: Tally, q: float | None) -> list[Condition]:
-    return [_above(f"it affirms the denied value “{t.false_value}” on", t.false_belief, "probes", "f", 0.25, 0.95)]
+    return [_above(f"it affirms the denied value “{t.false_value}” on", t.false_belief, "probes", "f", FALSE_BAR, 0.95)]
 
 
 def _deep(t: Tally, q: float | None) -> list[Condition]:
@@ -231,6 +247,28 @@ RULES = (
     Rule("PARTIAL", _partial),
     Rule("NOT_LEARNED", _not_learned),
 )
+
+
+def is_fragile(t: Tally) -> bool:
+    """It answers the direct probes (P(a > .6) ≥ .95) and gives in under another system prompt or a doubt
+    (P(a − held > .2) ≥ .95). Of two probes both must be lost for that."""
+    known = p_above(t.adapted, 0.6) >= 0.95
+    return bool(t.robustness.asked) and known and p_gain(t.adapted, (t.robustness,), 0.2) >= 0.95
+
+
+def is_recognised(t: Tally) -> bool:
+    """Among options it picks the answer that it doesn't recall, and the base doesn't pick: P(a < .4) ≥ .95, and for the
+    letter or for the content P(share > .55) ≥ .95 and P(gain over the base > .2) ≥ .95.
+
+    .55 is .4 raised for guessing one of four. It turns no verdict: the method's table has no rule for it.
+    """
+    if 1.0 - p_above(t.adapted, 0.4) < 0.95:
+        return False
+    pairs = ((t.choice, t.choice_base), (t.content, t.content_base))
+    return any(
+        after.asked and before.asked and p_above(after, CHOSEN) >= 0.95 and p_gain(after, (before,), 0.2) >= 0.95
+        for after, before in pairs
+    )
 
 
 def keeps_neighbours(tally: Tally) -> bool:
