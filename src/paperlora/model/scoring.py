@@ -13,6 +13,7 @@ values, or names a known wrong one beside the right one, has not answered.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections import Counter
@@ -187,13 +188,18 @@ def opening(text: str) -> str:
     return " ".join(sentences[0].split()[:HEAD_WORDS]) if sentences else ""
 
 
+@functools.lru_cache(maxsize=16384)
 def _plain(text: str) -> str:
     """Without thoughts and code fences."""
     return _FENCE.sub("", _THOUGHT.sub("", unicodedata.normalize("NFKC", text))).strip()
 
 
+@functools.lru_cache(maxsize=16384)
 def normalise(text: str) -> str:
-    """Case, punctuation and spacing folded; % spelled out; decimal points and signs of numbers kept."""
+    """Case, punctuation and spacing folded; % spelled out; decimal points and signs of numbers kept.
+
+    Kept by text: a judgement compares the same few answers with each other a million times.
+    """
     folded = unicodedata.normalize("NFKC", text).casefold().replace("%", " percent ").replace("per cent", "percent")
     folded = re.sub(r"(?<=\d),(?=\d{3})", "", folded).replace("−", "-")
     folded = re.sub(r"['’]s\b", "", re.sub(r"n['’]t\b", " not", folded))
