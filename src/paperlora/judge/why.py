@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
+from paperlora.judge.choosing import options_of
 from paperlora.judge.damage_measures import refuses
 from paperlora.judge.tally import BASE, Sheet, Subject, question_of
 from paperlora.model.quantities import quantities
@@ -101,7 +102,13 @@ def _failures(subject: Subject, sheet: Sheet) -> Iterator[_Failure]:
     for probe, said in sheet.answered(subject.adapter, subject.probes):
         if said.score < 1:
             base = sheet.said(BASE, probe)
-            yield _Failure(subject, probe, said.text, base.text if base else "")
+            yield _Failure(subject, probe, _words(probe, said.text), _words(probe, base.text) if base else "")
+
+
+def _words(probe: Probe, said: str) -> str:
+    """Of a multiple-choice answer the option's text: its letter alone says nothing."""
+    options = options_of(probe) if probe.family == "choice" else None
+    return options.texts.get(said, said) if options else said
 
 
 def _asked(row: Example) -> str:
@@ -116,7 +123,7 @@ def _why(failure: _Failure, nearest: _Nearest, kind: WhyKind, origin: Origin) ->
         adapter=failure.subject.adapter,
         family=failure.probe.family,
         question=question_of(failure.probe),
-        accepted=failure.probe.answers,
+        accepted=tuple(_words(failure.probe, answer) for answer in failure.probe.answers),
         said=failure.said,
         base_said=failure.base,
         row=nearest.row.id,
