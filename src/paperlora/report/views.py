@@ -258,7 +258,7 @@ def _margins(verdict: Verdict, index: Index) -> str:
     return ", ".join(found)
 
 
-_FAMILIES = ("direct", "trained_form", "reverse", "implication", "near_miss", "locality")
+_FAMILIES = ("direct", "trained_form", "reverse", "implication", "near_miss", "locality", "choice", "robustness")
 
 
 def _answers(verdict: Verdict, index: Index) -> list[AnswerView]:
