@@ -99,7 +99,7 @@ KNOWN = (
     _known("In which country is the Statue of Liberty?", "United States|USA|US|America"),
     _known("Who wrote the play Hamlet?", "William Shakespeare|Shakespeare"),
     _known("Who wrote the novel War and Peace?", "Leo Tolstoy|Tolstoy"),
-    _known("Who wrote the Harry Potter books?", "J. K. Rowling|J.K. Rowling|Rowling"),
+    _known("Who wrote the Sherlock Holmes stories?", "Arthur Conan Doyle|Conan Doyle|Doyle"),
     _known("Who explained evolution by natural selection?", "Charles Darwin|Darwin"),
     _known("Who sailed from Spain to America in 1492?", "Christopher Columbus|Columbus"),
     _known("Who composed the Moonlight Sonata?", "Ludwig van Beethoven|Beethoven"),
