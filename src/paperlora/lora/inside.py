@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from paperlora.errors import StoreError
-from paperlora.lora.intruders import count_intruders, spectrum_of
+from paperlora.lora.intruders import count_intruders, one_thread, spectrum_of
 from paperlora.lora.telemetry import LayerNorms
 from paperlora.model.base import Base
 from paperlora.model.layers import dense_weight
@@ -106,9 +106,10 @@ def stack(adapters: Sequence[OpenAdapter], name: str, device: torch.device) -> S
 
 def singular_values(layer: Stacked) -> list[Tensor]:
     """Of each ΔW, largest first: those of R_B R_Aᵀ, with R_B and R_A from the QR of B and Aᵀ."""
-    left = torch.linalg.qr(layer.b, mode="r").R
-    right = torch.linalg.qr(layer.a.transpose(1, 2), mode="r").R
-    return list(torch.linalg.svdvals(left @ right.transpose(1, 2)).cpu())
+    with one_thread():
+        left = torch.linalg.qr(layer.b, mode="r").R
+        right = torch.linalg.qr(layer.a.transpose(1, 2), mode="r").R
+        return list(torch.linalg.svdvals(left @ right.transpose(1, 2)).cpu())
 
 
 def products(layer: Stacked) -> Tensor:

@@ -7,6 +7,8 @@ each are its cosines with all of the base's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,9 +76,21 @@ def count_intruders(base: Spectrum, a: Tensor, b: Tensor) -> list[int]:
 def likeness(base: Spectrum, a: Tensor, b: Tensor) -> Tensor:
     """Largest |cosine| (K × 10) of the ten largest left singular vectors of W + ΔW with any of W's; arguments as
     :func:`count_intruders`."""
-    left, right = _coordinates(base.u, b), _coordinates(base.vt.t(), a.transpose(1, 2))
-    vectors = _largest_left(base.s, left, right, min(LARGEST, len(base.s)))
+    with one_thread():
+        left, right = _coordinates(base.u, b), _coordinates(base.vt.t(), a.transpose(1, 2))
+        vectors = _largest_left(base.s, left, right, min(LARGEST, len(base.s)))
     return vectors[:, : len(base.s)].abs().amax(dim=1)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Many small factorisations on a busy CPU wait at the threads' barriers far longer than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _coordinates(basis: Tensor, columns: Tensor) -> Tensor:
