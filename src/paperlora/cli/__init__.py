@@ -7,11 +7,11 @@ import sys
 
 from rich.console import Console
 
-from paperlora.cli import bench, datasets, flows, look, show, topics
+from paperlora.cli import bench, datasets, flows, look, merge, show, topics
 from paperlora.cli.app import app
 from paperlora.errors import PaperLoraError
 
-__all__ = ["app", "bench", "datasets", "flows", "look", "main", "show", "topics"]
+__all__ = ["app", "bench", "datasets", "flows", "look", "main", "merge", "show", "topics"]
 
 
 def main() -> None:

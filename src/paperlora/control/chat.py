@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from paperlora.model.bank import Bank
 from paperlora.model.base import base_of
 from paperlora.records import Message
 from paperlora.settings import Settings
-from paperlora.store import Store
+from paperlora.store import Store, fetch
 
 
 class Turn(NamedTuple):
@@ -35,7 +36,7 @@ class Pair:
 
 
 def open_pair(settings: Settings, adapter: str) -> Pair:
-    """Load the base and one adapter.
+    """Load the base and one adapter or merge.
 
     Raises:
         SettingsError: no such adapter.
@@ -48,9 +49,20 @@ def open_pair(settings: Settings, adapter: str) -> Pair:
 def _folder(settings: Settings, adapter: str) -> Path:
     if (Path(adapter) / "adapter_config.json").exists():
         return Path(adapter)
-    store = Store.at(settings.store_root)
-    wanted = adapter.replace(":", "-").replace("/", "-")
-    for uri in reversed(store.folders("adapters")):
+    return fetch(find_adapter(settings, adapter, ("adapters", "merges"))) / "adapter"
+
+
+def find_adapter(settings: Settings, name: str, kinds: Sequence[str] = ("adapters",)) -> str:
+    """URI of an adapter's folder in the store, by its id or the beginning of it; the newest name where several fit.
+
+    Args:
+        kinds: kinds of folders that are looked through, in this order.
+
+    Raises:
+        SettingsError: no such adapter.
+    """
+    store, wanted = Store.at(settings.store_root), name.replace(":", "-").replace("/", "-")
+    for uri in (uri for kind in kinds for uri in reversed(store.folders(kind))):
         if uri.rsplit("/", 1)[-1].startswith(wanted):
-            return store.fetch_file(uri, "adapter")
-    raise SettingsError(f"There is no adapter {adapter}.", "`paperlora status` counts them; their ids stand in the report.")
+            return uri
+    raise SettingsError(f"There is no adapter {name}.", "`paperlora status` counts them; their ids stand in the report.")

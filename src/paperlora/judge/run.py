@@ -142,14 +142,14 @@ def judge_adapters(
     ]
     folders = [item.adapter_folder / item.adapter.folder for item in matching]
     with Bank.load(base, [None, *folders]) as bank:
-        checked = [_Live(item, slot, _liveness(bank, item, slot)) for slot, item in enumerate(matching, start=1)]
+        checked = [_Live(item, slot, liveness(bank, item, slot)) for slot, item in enumerate(matching, start=1)]
         live = [one for one in checked if one.liveness > 0]
         rejects += [
             _reject(one.item, "adapter_not_live", "its logits are the base's") for one in checked if one.liveness <= 0
         ]
         if all(one.item.placebo for one in live):
             raise AdapterNotLive(f"None of {len(items)} adapters changes what {base.id.name} says.")
-        weights = [digest(base.id), *(_weights(base, folder) for folder in folders)]
+        weights = [digest(base.id), *(weights_hash(base, folder) for folder in folders)]
         judge = settings.judge
         asker = Asker(
             bank, weights, work, max_new_tokens=judge.max_new_tokens, batch_rows=judge.batch_rows, progress=progress
@@ -180,7 +180,7 @@ def write_judgement(judged: Judged, store: Store, key: str, inputs: Mapping[str,
 # ------------------------------------------------------------------ liveness
 
 
-def _liveness(bank: Bank, item: JudgeItem, slot: int) -> float:
+def liveness(bank: Bank, item: JudgeItem, slot: int) -> float:
     """Mean absolute difference of the next token's logits from the base's; 0 where any prompt shows none."""
     prompts = [probe.messages for probe in item.probes][:LIVENESS_PROMPTS]
     if not prompts:
@@ -190,7 +190,8 @@ def _liveness(bank: Bank, item: JudgeItem, slot: int) -> float:
     return float(difference.mean()) if shown else 0.0
 
 
-def _weights(base: Base, folder: Path) -> str:
+def weights_hash(base: Base, folder: Path) -> str:
+    """Of a peft adapter on this base: what its answers are kept under."""
     return digest(base.id, {path.name: file_hash(path) for path in sorted(folder.iterdir()) if path.is_file()})
 
 
