@@ -11,6 +11,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from paperlora.errors import ModelUnavailable, StoreError
+from paperlora.model import layers
 from paperlora.model.answers import Answer, Ask, Continuation, answer, log_likelihoods, next_token_logits
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base, load_base
@@ -235,6 +236,30 @@ def test_progress_ends_full(base):
 def test_no_question_no_answer(base):
     assert answer(Bank.load(base, [None]), [], max_new_tokens=2, batch_rows=3) == []
     assert log_likelihoods(Bank.load(base, [None]), [], batch_rows=3) == []
+
+
+def test_a_base_wide_enough_for_onednn_answers_as_generate_does(tmp_path, monkeypatch):
+    """Its large layers are laid out anew for products without a gradient, whether a slot holds an adapter or not; where
+    memory is short they are left as they are."""
+    wide = tiny_base(tmp_path / "wide", hidden=384)
+    bank = Bank.fresh(wide, 2, 4, [8.0, 8.0], [1, 2])
+    bank.clear(0)
+    bank.weights[1] += 0.02 * torch.randn(bank.weights[1].shape, generator=torch.Generator().manual_seed(1))
+    bank.save(1, tmp_path / "adapter")
+    asks = [Ask(user(text), slot) for slot in (0, 1) for text in QUESTIONS[:3]]
+    items = [Continuation(user(text), "37 percent", slot) for slot in (0, 1) for text in QUESTIONS[:3]]
+    found = answer(bank, asks, max_new_tokens=8, batch_rows=4)
+    assert len(bank._frozen._laid_out) > 8
+    models = [wide.model, with_peft(wide, tmp_path / "adapter")]
+    for ask, got in zip(asks, found, strict=True):
+        ids = torch.tensor([render_prompt(wide.tokenizer, ask.messages)])
+        out = models[ask.slot].generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=8, do_sample=False)
+        assert got.text == wide.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+    monkeypatch.setattr(layers, "MEMORY_SHARE", 0.0)
+    plain = Bank.load(wide, [None, tmp_path / "adapter"])
+    assert answer(plain, asks, max_new_tokens=8, batch_rows=4) == found and not plain._frozen._laid_out
+    weighed = [log_likelihoods(one, items, batch_rows=4) for one in (bank, plain)]
+    assert [one.total for one in weighed[0]] == pytest.approx([one.total for one in weighed[1]], rel=1e-5)
 
 
 # ------------------------------------------------------------ log-likelihoods

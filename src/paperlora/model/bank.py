@@ -25,6 +25,8 @@ from torch.nn import functional
 from paperlora.errors import ModelUnavailable, StoreError
 from paperlora.model.base import Base
 from paperlora.model.layers import (
+    LOSS_CHUNK,
+    Frozen,
     LaneLinear,
     Lanes,
     LaneWeights,
@@ -103,6 +105,7 @@ class Bank:
         self._anchor = torch.zeros((), device=base.device, requires_grad=True)
         self.batched = base.device.type == "cuda"
         """Batched products over all slots in place of one product a slot."""
+        self._frozen = Frozen([layer.module for layer in self._layers] + [base.model.get_output_embeddings()])
         self._held = False
         self.recompute = False
         """Keep only each layer's input while training and compute the rest again on the way back: a fraction of the
@@ -222,11 +225,14 @@ class Bank:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (float32, n × vocabulary) of hidden states (n × width)."""
-        return self.base.model.get_output_embeddings()(hidden).float()
+        return self._frozen(hidden, self.base.model.get_output_embeddings()).float()
 
     def token_losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy (nats) of n targets given n × width hidden states."""
         head = self.base.model.get_output_embeddings()
+        if not torch.is_grad_enabled():
+            chunks = zip(hidden.split(LOSS_CHUNK), targets.split(LOSS_CHUNK), strict=True)
+            return torch.cat([functional.cross_entropy(self.logits(rows), part, reduction="none") for rows, part in chunks])
         losses: Tensor = TokenLosses.apply(hidden, head.weight, head.bias, targets)
         return losses
 
@@ -235,11 +241,9 @@ class Bank:
         """Every linear layer adds its adapters while this lasts; afterwards the model is untouched."""
         training = self.gradients is not None and torch.is_grad_enabled()
         chosen = [segment for segment in segments if self.info[segment.slot].rank]
-        batched = self.batched and len(chosen) == len({segment.slot for segment in chosen})
-        beside = self._lane_parts if batched else self._segment_parts
         try:
-            for layer, part in beside(chosen, training) if chosen else ():
-                layer.module.__dict__["forward"] = _Forward(layer.module, part, self._anchor if training else None)
+            for layer, part in self._parts(chosen, training):
+                layer.module.__dict__["forward"] = _Forward(layer.module, part, self._anchor if training else None, self._frozen)
             yield
         finally:
             for layer in self._layers:
@@ -266,6 +270,12 @@ class Bank:
             self._held = False
             model.eval()
             model.activation_checkpointing_disable()
+
+    def _parts(self, chosen: Sequence[Segment], training: bool) -> Iterator[tuple[_Layer, _Part]]:
+        """What stands beside each layer; layers that stay as they are, are left out."""
+        if chosen and self.batched and len(chosen) == len({segment.slot for segment in chosen}):
+            return self._lane_parts(chosen, training)
+        return self._segment_parts(chosen, training) if chosen or self._frozen.speeds_up else iter(())
 
     def _segment_parts(self, chosen: Sequence[Segment], training: bool) -> Iterator[tuple[_Layer, _Part]]:
         rows = {slot: self.weights[slot].to(self.base.model.dtype) for slot in {segment.slot for segment in chosen}}
@@ -297,7 +307,7 @@ class Bank:
 
     def remove(self) -> None:
         """Let go of the adapters' memory; the base stays."""
-        self.weights, self.gradients, self._layers = self.weights[:0], None, ()
+        self.weights, self.gradients, self._layers, self._frozen = self.weights[:0], None, (), Frozen(())
 
     def __enter__(self) -> Self:
         return self
@@ -331,18 +341,18 @@ _Part = list[Low] | tuple[Lanes, LaneWeights]
 class _Forward:
     """Stands in for ``nn.Linear.forward`` while a bank is applied."""
 
-    def __init__(self, module: nn.Linear, part: _Part, anchor: Tensor | None) -> None:
-        self._module, self._part, self._anchor = module, part, anchor
+    def __init__(self, module: nn.Linear, part: _Part, anchor: Tensor | None, frozen: Frozen) -> None:
+        self._module, self._part, self._anchor, self._frozen = module, part, anchor, frozen
 
     def __call__(self, x: Tensor) -> Tensor:
         flat, module = x.reshape(-1, x.shape[-1]), self._module
         if isinstance(self._part, list):
             if self._anchor is None:
-                out = add_low_ranks(functional.linear(flat, dense_weight(module), module.bias), flat, self._part)[0]
+                out = add_low_ranks(self._frozen(flat, module), flat, self._part)[0]
             else:
                 out = LowRankLinear.apply(flat, self._anchor, module, self._part)
         elif self._anchor is None:
-            out = add_lanes(functional.linear(flat, dense_weight(module), module.bias), flat, *self._part)[0]
+            out = add_lanes(self._frozen(flat, module), flat, *self._part)[0]
         else:
             out = LaneLinear.apply(flat, self._anchor, module, *self._part)
         return out.view(*x.shape[:-1], -1)
