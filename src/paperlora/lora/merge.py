@@ -86,8 +86,9 @@ def merge_adapters(folders: Sequence[Path], blends: Sequence[Blend]) -> list[Pef
     for blend in blends:
         _check(blend, adapters)
     _check_shapes(adapters, folders)
-    tuner = _tuner(adapters)
-    return [_merge(tuner, adapters, blend) for blend in blends]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        tuner = _tuner(adapters)
+        return [_merge(tuner, adapters, blend) for blend in blends]
 
 
 def _check(blend: Blend, adapters: Sequence[PeftAdapter]) -> None:
@@ -153,7 +154,7 @@ def _skeleton(layers: Mapping[str, tuple[int, int]]) -> nn.Module:
 
 def _merge(tuner: Any, adapters: Sequence[PeftAdapter], blend: Blend) -> PeftAdapter:
     names = [str(number) for number in range(len(adapters))]
-    with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a density of 1 is asked for by name here
         torch.manual_seed(blend.seed)
         tuner.add_weighted_adapter(
