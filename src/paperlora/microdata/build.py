@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paperlora.errors import NothingToDo, StoreError
 from paperlora.microdata.anchors import anchors_hash
+from paperlora.microdata.answerability import VERSION as ANSWERABILITY
 from paperlora.microdata.answerability import check_answerable
 from paperlora.microdata.card import write_card
+from paperlora.microdata.facts import Fact
 from paperlora.microdata.pools import pools_hash
 from paperlora.microdata.probe_wordings import prompts_hash
+from paperlora.microdata.quiz import quiz, quiz_key, quizzed
 from paperlora.microdata.refusals import properties_hash
 from paperlora.microdata.replay import Replays, known, replays_key, replays_of
 from paperlora.microdata.rows import GENERATOR, write_rows
@@ -20,7 +23,19 @@ from paperlora.microdata.selection import NO_BASE, Answerability, Asked, Gates, 
 from paperlora.microdata.shared_rows import Material, shared_rows
 from paperlora.microdata.wordings import VERSION
 from paperlora.progress import Progress, silent
-from paperlora.records import BaseModelId, Example, Idea, MicroDataset, Paper, Probe, Quote, Record, Reject, digest
+from paperlora.records import (
+    BaseModelId,
+    Example,
+    Idea,
+    KnowledgeState,
+    MicroDataset,
+    Paper,
+    Probe,
+    Quote,
+    Record,
+    Reject,
+    digest,
+)
 from paperlora.settings import Settings
 from paperlora.store import Draft, Store, read_json, read_jsonl, read_manifest, slug, write_json, write_jsonl
 
@@ -67,8 +82,8 @@ def build_dataset(
         store: rooted at ``settings.datasets``.
         parents: ids of revisions that this one corrects.
         lessons: ids of the lessons that were considered.
-        base: the loaded base, for replay, answerability and leaks by meaning; None for a dataset without them.
-        text: of the whole paper, for questions that it leaves open; empty for none.
+        base: the loaded base, for replay, the quiz, answerability and leaks by meaning; None for a dataset without them.
+        text: of the whole paper, for questions that it leaves open and for passages wider than a quote; empty for none.
         dropped: takes the rejects where nothing is left to write; else they stand in the revision's manifest.
         progress: told of the base's answers.
 
@@ -79,8 +94,8 @@ def build_dataset(
     if found is not None:
         return found
     replays = _replays(settings, base, progress)
-    selection = select(ideas, neighbours, _gates(settings, base, replays))
-    if not selection.facts:
+    selection = select(ideas, neighbours, _gates(settings, base, replays, text, progress))
+    if not selection.taught:
         if dropped is not None:
             dropped += selection.rejects
         raise NothingToDo(
@@ -101,7 +116,7 @@ def write_revision(
     record: MicroDataset, rows: Sequence[Example], probes: Sequence[Probe], store: Store, *, source: str,
     prompts: Mapping[str, str], models: Mapping[str, str],
 ) -> str:  # fmt: skip
-    """Write a revision unless one of the same rows and probes is there; its id and counts come from these.
+    """Write a revision unless one of the same rows, probes and states is there; its id and counts come from these.
 
     Args:
         record: of the revision; id, revision and the counts of what is kept are filled in here.
@@ -112,7 +127,8 @@ def write_revision(
     Returns:
         Its URI.
     """
-    revision, kind = digest(hash_of(rows), record.probes_hash)[:12], slug(record.paper.key)
+    states = [hash_of(record.states)] if record.states else []
+    revision, kind = digest(hash_of(rows), record.probes_hash, *states)[:12], slug(record.paper.key)
     whole = record.model_copy(update={
         "id": f"{kind}/{revision}", "revision": revision, "counts": record.counts | _counts(rows, probes),
     })  # fmt: skip
@@ -164,11 +180,11 @@ def _source_hash(
 ) -> str:
     written = (paper.key, paper.title, paper.abstract, paper.licence)
     pools = (VERSION, prompts_hash(), pools_hash(), anchors_hash(), properties_hash())
-    shaped = None if base is None else (replays_key(base), settings.microdata)
+    shaped = None if base is None else (replays_key(base), quiz_key(), ANSWERABILITY, settings.microdata)
     return digest(*pools, written, digest(text), shaped, [i.model_dump(mode="json") for i in ideas], list(parents))
 
 
-def _gates(settings: Settings, base: Base | None, replays: Replays | None) -> Gates:
+def _gates(settings: Settings, base: Base | None, replays: Replays | None, text: str, progress: Progress) -> Gates:
     """What the base is asked while ideas, probes and rows are chosen."""
     if base is None:
         return NO_BASE
@@ -179,11 +195,16 @@ def _gates(settings: Settings, base: Base | None, replays: Replays | None) -> Ga
         return embed_texts(base, texts)
 
     def check(waiting: Sequence[Asked]) -> Answerability:
-        return check_answerable(waiting, base)
+        return check_answerable(waiting, base, text)
+
+    def ask(facts: Sequence[Fact]) -> Mapping[str, KnowledgeState]:
+        return quiz([quizzed(fact) for fact in facts], base, progress)
 
     sure = None if replays is None else known(replays.kept, "locality")
     micro = settings.microdata
-    return Gates(embed if micro.meaning else None, check if micro.answerability else None, sure)
+    return Gates(
+        embed if micro.meaning else None, check if micro.answerability else None, sure, ask if micro.quiz else None
+    )
 
 
 def _replays(settings: Settings, base: Base | None, progress: Progress) -> Replays | None:
@@ -205,8 +226,8 @@ class _Made(NamedTuple):
 
 def _rows(material: Material, selection: Selection) -> _Made:
     licence = material.paper.licence
-    own = [row for fact in selection.facts for row in write_rows(fact, selection.rows[fact.idea.id], licence)]
-    shared = shared_rows(material, selection.facts, len(own), selection.gate)
+    own = [row for fact in selection.taught for row in write_rows(fact, selection.rows[fact.idea.id], licence)]
+    shared = shared_rows(material, selection.taught, len(own), selection.gate)
     book = selection.book.copy()
     book["proposed/row"] += len(shared.rows) + len(shared.rejects)
     book.update(f"dropped/row/{reject.reason}" for reject in shared.rejects)
@@ -221,7 +242,8 @@ def _record(
     return MicroDataset(
         id="", revision="", paper=paper, topic=topic, ideas=ideas, reader=ideas[0].reader, parents=tuple(parents),
         lessons=tuple(lessons), counts=dict(sorted(made.book.items())),
-        rejects=(*selection.rejects, *made.rejects), probes_hash=probes_hash, licence=paper.licence,
+        rejects=(*selection.rejects, *made.rejects), probes_hash=probes_hash, states=selection.states,
+        licence=paper.licence,
     )  # fmt: skip
 
 

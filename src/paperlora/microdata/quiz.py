@@ -24,7 +24,7 @@ from paperlora.microdata.facts import Fact, free
 from paperlora.microdata.probe_wordings import ASKED_DEV
 from paperlora.microdata.rows import LONGEST_CLAIM
 from paperlora.microdata.wordings import COMPLETION, QA, Wording
-from paperlora.model.quantities import quantities
+from paperlora.model.quantities import UNIT_OF, quantities
 from paperlora.model.rates import Count, p_above, rate
 from paperlora.model.scoring import normalise, opening, score_answer, stated, value_kind
 from paperlora.progress import Progress, silent
@@ -45,6 +45,8 @@ SURE = 0.5
 """Likelihood a token below which a wrong answer that comes again and again is a guess; the judge's bar as well."""
 MAX_NEW_TOKENS = 24
 BATCH_ROWS = 32
+DIGITS = 4
+"""Kept of what was weighed: the last bits depend on the batch, and a state is part of a revision's name."""
 LONGEST_VALUE = 6
 """Words; a longer answer is talk, not a value."""
 WORDED: tuple[Wording, ...] = (ASKED_DEV[0], QA[0], ASKED_DEV[1], COMPLETION[0], QA[6], QA[1], QA[3], COMPLETION[1])
@@ -53,6 +55,7 @@ FALSE = "Is it false that {claim}? Answer yes or no."
 _REFUSAL = re.compile(
     r"\b(?:sorry|cannot|can not|could not|do not (?:have|know)|not sure|unable|as an ai|chatbot|no information|unknown)\b"
 )
+_UNIT = re.compile(r"\s*(%|per cent\b|[A-Za-z]+)")
 _ORDINARY = {"the", "a", "an", "we", "our", "this", "these", "in", "on", "for", "with", "it", "its", "when", "after"}
 """First words of a claim that lose their capital inside a sentence; any other may be a name."""
 
@@ -247,8 +250,12 @@ def _place(text: str, value: str) -> _Place:
 
 
 def _number_place(text: str, value: str) -> _Place:
-    places = (_Place(one.start, one.end) for one in quantities(text) if f"{one.value:g} {one.unit or ''}".strip() == value)
-    return next(places, _Place(0, len(text.rstrip())))
+    """A number with its unit."""
+    for one in quantities(text):
+        if f"{one.value:g} {one.unit or ''}".strip() == value:
+            after = _UNIT.match(text, one.end)
+            return _Place(one.start, after.end() if after and UNIT_OF.get(after[1].casefold()) else one.end)
+    return _Place(0, len(text.rstrip()))
 
 
 def _belief(said: Sequence[_Said]) -> _Belief:
@@ -319,7 +326,7 @@ def _leanings(items: Sequence[Quizzed], bank: Bank, progress: Progress) -> dict[
     def leaning(messages: tuple[Message, ...] | None, told: Statements) -> float | None:
         if messages is None:
             return None
-        return found[messages, told.yes].total - found[messages, told.no].total
+        return round(found[messages, told.yes].total - found[messages, told.no].total, DIGITS)
 
     return {
         item.idea.id: _Leaning(*(leaning(messages, item.statements) for messages in item.statements[:3])) for item in items
@@ -350,7 +357,7 @@ def _state(
     idea: Idea, said: Sequence[_Said], belief: _Belief, priors: Mapping[str, float], leanings: Mapping[str, _Leaning],
     base: str,
 ) -> KnowledgeState:  # fmt: skip
-    right, prior = Count(sum(one.right for one in said), len(said)), priors.get(idea.id, 0.0)
+    right, prior = Count(sum(one.right for one in said), len(said)), round(priors.get(idea.id, 0.0), DIGITS)
     return KnowledgeState(
         idea=idea.id, base=base, kind=kind_of_state(right, Count(belief.times, len(said)), prior),
         direct=rate(int(right.right), int(right.asked)), passage=rate(0, 0),

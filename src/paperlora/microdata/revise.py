@@ -77,9 +77,11 @@ def _record_of(dataset: LoadedDataset, parts: _Parts) -> MicroDataset:
     old = dataset.record
     # What was proposed and dropped when it was built stays told; the counts of what is kept are made anew.
     book = {name: count for name, count in old.counts.items() if name.startswith(("proposed/", "dropped/"))}
+    same = set(old.ideas) & set(parts.ideas)
+    changed = {idea.id for idea in (*old.ideas, *parts.ideas)} - {idea.id for idea in same}
     return old.model_copy(update={
         "ideas": parts.ideas, "parents": (old.id,), "rejects": (*old.rejects, *parts.rejects), "probes_hash": hash_of(parts.probes),
-        "counts": book,
+        "counts": book, "states": tuple(state for state in old.states if state.idea not in changed),
     })  # fmt: skip
 
 

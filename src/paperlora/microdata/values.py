@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from paperlora.microdata.pools import wrong_names
+from paperlora.model.quantities import comparable, quantities
 from paperlora.records import Idea
 
 WORD_NUMBERS = (
@@ -262,6 +263,52 @@ def _beyond_hundred(answer: str, text: str) -> bool:
     match = _NUMBER.search(answer)
     is_share = match is not None and _PERCENT.match(answer, match.end()) is not None
     return is_share and (number_value(answer) or 0) <= 100 <= (number_value(text) or 0)
+
+
+def denying(values: Values, idea: Idea, belief: str) -> Values:
+    """The values with what a base believes as the first one that rows deny, where that is a clean value of the kind.
+
+    No probe may name what rows deny: it is taken out of all values that probes offer. Where too few of these would be
+    left, or the belief is no value of the kind, everything stays as it is.
+    """
+    value = _like(idea, belief)
+    if not value or _same(value, values.accepted) or _given(idea, value):
+        return values
+    kept = values._replace(
+        contrast=tuple(dict.fromkeys((value, *values.contrast))),
+        **{
+            name: tuple(text for text in getattr(values, name) if not _same(text, (value,)))
+            for name in ("distractors", "near", "others", "row_thresholds", "above", "below")
+        },
+    )
+    enough = len(kept.distractors) >= 3 and len(kept.near) >= 2 and (values.comparable or len(kept.others) >= 2)
+    return kept if enough and kept.comparable == values.comparable else values
+
+
+def _like(idea: Idea, belief: str) -> str:
+    """A believed value in the form of the true one; empty where it is none of its kind.
+
+    >>> from types import SimpleNamespace as Some
+    >>> _like(Some(answer="37 percent", answer_kind="number"), "20%")
+    '20 percent'
+    >>> _like(Some(answer="Kelpie", answer_kind="name"), "GLUE"), _like(Some(answer="Kelpie", answer_kind="name"), "the web")
+    ('GLUE', '')
+    """
+    plain = belief.strip(" .,;:!?\"'")
+    if idea.answer_kind != "number":
+        shaped = plain[:1].isupper() or not idea.answer[:1].isupper()
+        return plain if shaped and plain and "\n" not in plain and len(plain.split()) <= len(idea.answer.split()) + 2 else ""
+    mine, theirs = list(_NUMBER.finditer(idea.answer)), list(_NUMBER.finditer(plain))
+    units = [found[0].unit for text in (idea.answer, plain) if (found := quantities(text))]
+    if len(mine) != 1 or len(theirs) != 1 or not comparable(*units[:1], *units[-1:]):
+        return ""
+    text = idea.answer[: mine[0].start()] + theirs[0][0].strip() + idea.answer[mine[0].end() :]
+    return "" if _beyond_hundred(idea.answer, text) else text
+
+
+def _given(idea: Idea, value: str) -> bool:
+    """The question would name it."""
+    return _same(value, (idea.subject, idea.relation))
 
 
 def _same(text: str, accepted: Sequence[str]) -> bool:

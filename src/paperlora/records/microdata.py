@@ -124,7 +124,7 @@ class MicroDataset(Record):
     id: str
     """``<paper slug>/<revision>``: also its folder below the datasets folder."""
     revision: str
-    """First 12 hex digits of the digest of rows and probes."""
+    """First 12 hex digits of the digest of rows and probes, and of the states where the base was quizzed."""
     paper: Paper
     topic: str
     ideas: tuple[Idea, ...]

@@ -152,7 +152,10 @@ class MicrodataSettings(Group):
     replay_share: float = Field(default=0.25, ge=0, lt=0.9)
     """Share of the base's own answers among all rows of a paper: what keeps an adapter from forgetting the rest."""
     answerability: bool = True
-    """Leave out ideas whose probes the base can't answer with the passage before it."""
+    """Repair, else leave out, ideas whose probes the base can't answer with the passage before it."""
+    quiz: bool = True
+    """Quiz the base on every idea first: what it knows is not taught, what it believes instead is denied in the rows, and
+    how strongly it believes that stands beside the verdict."""
     meaning: bool = True
     """Leave out rows that mean to the base what a probe means."""
 
