@@ -16,6 +16,8 @@ from paperlora.model.scoring import normalise
 from paperlora.records import Example, GridCell, Idea, Measurement, Probe
 
 PLACES = ("first", "middle", "last")
+SHORT = 4
+"""Words; in a shorter text nothing stands late."""
 SAME = "same wording"
 SPOKEN = ("direct", "trained_form", "implication", "reverse", "robustness")
 """Families whose probes carry the fact's wording in their form."""
@@ -111,5 +113,5 @@ def _share(text: str, idea: Idea) -> float | None:
         start = words.find(f" {value} ") if value else -1
         if start >= 0:
             left, after = len(words[:start].split()), len(words[start + len(value) + 1 :].split())
-            return left / (left + after) if left + after else 0.0
+            return left / (left + after) if len(words.split()) >= SHORT else 0.0
     return None
