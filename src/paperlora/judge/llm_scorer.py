@@ -141,7 +141,8 @@ def cohen(pairs: Sequence[tuple[bool, bool]]) -> Interval | None:
     if first in (0.0, 1.0) or chance == 1.0:
         return None
     agreed = rate(sum(left == right for left, right in pairs), total)
-    low, value, high = ((share - chance) / (1 - chance) for share in (agreed.low, agreed.share, agreed.high))
+    bounds = (min(agreed.low, agreed.share), agreed.share, max(agreed.high, agreed.share))
+    low, value, high = ((share - chance) / (1 - chance) for share in bounds)
     return Interval(value=value, low=low, high=high)
 
 
