@@ -39,7 +39,7 @@ from paperlora.records import (
     VerdictKind,
     digest,
 )
-from paperlora.report import charts, dose, svg, text
+from paperlora.report import charts, dose, sankey, svg, text
 from paperlora.report.html import MAX_BYTES, DatasetPart, ReportData, render, write_report
 from paperlora.report.kinds import KINDS
 
@@ -559,7 +559,7 @@ def test_numbers_that_are_none_break_nothing() -> None:
 
 def poisoned(value: typing.Any) -> typing.Any:
     """The same records with hostile text in every field that a paper, a model or a person fills."""
-    ours = {"kind", "family", "split", "advice", "stage", "metadata_status", "role", "answer_kind", "support", "changes"}
+    ours = {"kind", "family", "split", "advice", "stage", "metadata_status", "role", "answer_kind", "support", "changes", "decided_by"}
     keys = {"id", "idea", "paper", "adapter", "dataset", "verdict", "probe", "model", "reader", "revision"}
     if isinstance(value, dict):
         return {
@@ -677,7 +677,7 @@ def test_labels_of_a_dose_curve_never_cover_each_other() -> None:
 
 def test_the_base_state_needs_its_whole_interval() -> None:
     def state(low: float, high: float) -> str:
-        return charts.state_before(Rate(right=5, asked=10, low=low, high=high))
+        return sankey.state_before(Rate(right=5, asked=10, low=low, high=high))
 
     assert [state(0.61, 0.9), state(0.1, 0.39), state(0.3, 0.7), state(0.59, 0.9)] == [
         "knew",

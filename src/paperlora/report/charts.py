@@ -6,7 +6,6 @@ Widths are chosen so that the words stay legible on a telephone, where a drawing
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from markupsafe import Markup
 from paperlora.records import Rate, Verdict
 from paperlora.report import svg
 from paperlora.report.kinds import KINDS, Kind
-from paperlora.report.text import fraction, interval, number, rate, signed
+from paperlora.report.text import fraction, interval, rate, signed
 
 GAIN_LINE = 0.2
 """Gain from which a verdict may speak of learning (METHOD.md, section 4)."""
@@ -108,141 +107,6 @@ def _part_of_bar(kind: Kind, count: int, x: float, width: float) -> Markup:
         "text", str(count), x=f"{x + width / 2:.2f}%", y=19, class_=f"t onbar g-{kind.group}", text_anchor="middle"
     )
     return svg.element("g", svg.hint(f"{kind.label}: {count}"), bar, *([words] if width > 4 else []))
-
-
-# ------------------------------------------------------------ before → after
-
-
-def state_before(base: Rate) -> str:
-    """What the base knew of an idea, read from its 95% interval alone: ``knew``, ``did not know`` or ``unclear``."""
-    if base.asked and base.low > 0.6:
-        return "knew"
-    if base.asked and base.high < 0.4:
-        return "did not know"
-    return "unclear"
-
-
-def flows(verdicts: Iterable[Verdict]) -> Markup:
-    """From what the base knew to what the verdict says: bands as wide as the number of ideas."""
-    links: Counter[tuple[str, str]] = Counter((state_before(verdict.base), verdict.kind) for verdict in verdicts)
-    states = [name for name in ("did not know", "unclear", "knew") if any(left == name for left, _ in links)]
-    kinds = [name for name in KINDS if any(right == name for _, right in links)]
-    total, gap, top = sum(links.values()), 20.0, 24.0
-    height = max(150.0, 30.0 * len(kinds))
-    unit = height / total
-    left = _stack([(name, sum(n for (a, _), n in links.items() if a == name)) for name in states], unit, gap, top)
-    right = _stack([(name, sum(n for (_, b), n in links.items() if b == name)) for name in kinds], unit, gap, top)
-    bands = _bands(links, states, kinds, left, right, unit)
-    marks = [_state(name, left[name], links, unit) for name in states] + [
-        _outcome(name, right[name], links, unit) for name in kinds
-    ]
-    bottom = top + height + gap * max(len(kinds), len(states)) - gap + 12
-    heads = [svg.text(0, 12, "the base before"), svg.text(460, 12, "after training", anchor="end")]
-    return svg.picture(460, bottom, f"{total} ideas, before and after training", *heads, *bands, *marks)
-
-
-def _stack(sizes: Sequence[tuple[str, int]], unit: float, gap: float, top: float) -> dict[str, float]:
-    places, y = {}, top
-    for name, count in sizes:
-        places[name] = y
-        y += count * unit + gap
-    return places
-
-
-def _bands(
-    links: Counter[tuple[str, str]],
-    states: Sequence[str],
-    kinds: Sequence[str],
-    left: Mapping[str, float],
-    right: Mapping[str, float],
-    unit: float,
-) -> list[Markup]:
-    from_y, to_y, bands = dict(left), dict(right), []
-    for state in states:
-        for kind in kinds:
-            thick = links[state, kind] * unit
-            if thick:
-                y1, y2 = from_y[state], to_y[kind]
-                path = (
-                    f"M118 {y1:.1f}C220 {y1:.1f} 210 {y2:.1f} 300 {y2:.1f}"
-                    f"V{y2 + thick:.1f}C210 {y2 + thick:.1f} 220 {y1 + thick:.1f} 118 {y1 + thick:.1f}Z"
-                )
-                words = svg.hint(f"{links[state, kind]}: {state} → {KINDS[kind].label}")
-                bands.append(svg.element("path", words, d=path, class_=f"band g-{KINDS[kind].group}"))
-                from_y[state], to_y[kind] = y1 + thick, y2 + thick
-    return bands
-
-
-def _state(name: str, y: float, links: Counter[tuple[str, str]], unit: float) -> Markup:
-    count = sum(n for (left, _), n in links.items() if left == name)
-    middle = y + count * unit / 2 + 4
-    return svg.element(
-        "g", svg.box(110, y, 8, count * unit, "node"), svg.text(104, middle, f"{name} · {count}", anchor="end")
-    )
-
-
-def _outcome(name: str, y: float, links: Counter[tuple[str, str]], unit: float) -> Markup:
-    count = sum(n for (_, right), n in links.items() if right == name)
-    kind = KINDS[name]
-    middle = y + count * unit / 2 + 4
-    return svg.element(
-        "g",
-        svg.box(300, y, 8, count * unit, f"bar g-{kind.group}"),
-        svg.text(314, middle, f"{kind.sign} {kind.label} · {count}"),
-    )
-
-
-# ------------------------------------------------------------ gain and damage
-
-
-class Place(NamedTuple):
-    """One adapter in the plane of gain and damage."""
-
-    code: str
-    gain: float
-    """Mean over its ideas."""
-    drift: float
-    """Nats a token on unrelated text, adapter minus base."""
-    damaged: bool
-
-
-def gain_damage(places: Sequence[Place]) -> Markup:
-    """Gain to the right, drift on unrelated text upward: good adapters stand low and right."""
-    low, high = (
-        min(0.0, *(place.drift for place in places)),
-        max(2 * NLL_LINE, *(1.15 * place.drift for place in places)),
-    )
-    across = svg.Scale(min(-0.2, *(place.gain for place in places)), 1, 46, 410)
-    up = svg.Scale(low, high, 236, 14)
-    frame = [
-        svg.box(46, 14, 364, 222, "frame"),
-        svg.line(across(0), 14, across(0), 236, "axis"),
-        svg.line(across(GAIN_LINE), 14, across(GAIN_LINE), 236, "rule"),
-        svg.line(46, up(NLL_LINE), 410, up(NLL_LINE), "rule bad"),
-        svg.text(404, up(NLL_LINE) - 4, f"damage from {NLL_LINE} on", "t small", "end"),
-        *(
-            svg.text(across(at), 250, signed(at, 1) if at else "0", "t small", "middle")
-            for at in (0, 0.2, 0.4, 0.6, 0.8, 1)
-        ),
-        *(svg.text(42, up(at) + 4, number(at), "t small", "end") for at in (low, high)),
-        svg.text(228, 268, "mean gain of its ideas", "t small", "middle"),
-        svg.element(
-            "text",
-            "drift, nats a token",
-            class_="t small",
-            text_anchor="middle",
-            transform="translate(12 125) rotate(-90)",
-        ),
-    ]
-    points = [_place(place, across(place.gain), up(place.drift)) for place in places]
-    return svg.picture(428, 274, "gain against damage, one point an adapter", *frame, *points)
-
-
-def _place(place: Place, x: float, y: float) -> Markup:
-    words = svg.hint(f"{place.code}: mean gain {signed(place.gain)}, drift {signed(place.drift, 3)} nats a token")
-    css = "point g-wrong" if place.damaged else "point g-good"
-    anchor, shift = ("end", -9) if x > 380 else ("start", 9)
-    return svg.element("g", words, svg.dot(x, y, 5.5, css), svg.text(x + shift, y + 4, place.code, anchor=anchor))
 
 
 # --------------------------------------------------------------- interference

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,17 +9,11 @@ from markupsafe import Markup
 
 from paperlora.records import Adapter
 from paperlora.report import charts, dose
+from paperlora.report.picture import Picture, words
 from paperlora.report.views import BASE, AdapterView, Index
 
 MATRIX_SIDE = 20
 """Adapters and papers that one interference matrix shows; more would not be legible."""
-
-
-class Figure(NamedTuple):
-    """A drawing and what it leaves out."""
-
-    picture: Markup
-    left_out: int
 
 
 class DoseFigure(NamedTuple):
@@ -31,7 +24,7 @@ class DoseFigure(NamedTuple):
     """Code and claim."""
 
 
-def interference(index: Index) -> Figure | None:
+def interference(index: Index) -> Picture | None:
     """Every adapter on every paper's direct probes, minus the base on the same probes; None where nothing was crossed."""
     papers = list(dict.fromkeys(adapter.paper for adapter in index.data.adapters))
     shown, rows = list(index.data.adapters)[:MATRIX_SIDE], papers[:MATRIX_SIDE]
@@ -39,10 +32,16 @@ def interference(index: Index) -> Figure | None:
     cells = [cell for paper in rows for adapter in shown if (cell := _cross(index, paper, adapter, ideas[paper]))]
     if all(cell.own for cell in cells):
         return None
-    picture = charts.matrix(
+    drawing = charts.matrix(
         [index.paper_codes[paper] for paper in rows], [index.codes[adapter.id] for adapter in shown], cells
     )
-    return Figure(picture, max(len(index.data.adapters) - len(shown), len(papers) - len(rows)))
+    left_out = max(len(index.data.adapters) - len(shown), len(papers) - len(rows))
+    caption = words(
+        "Change in right answers on the direct probes of paper P… under adapter A…, against the base on the same n probes. Papers are",
+        "numbered under Lineage. Outlined: the adapter's own paper. Others should stay near 0; dashed was not asked.",
+        f"{left_out} more adapters or papers are not drawn." if left_out else "",
+    )
+    return Picture("interference", "Who moves whose probes", drawing, caption, wide=True)
 
 
 def _cross(index: Index, paper: str, adapter: Adapter, ideas: Sequence[str]) -> charts.Cell | None:
@@ -64,17 +63,6 @@ def _cross(index: Index, paper: str, adapter: Adapter, ideas: Sequence[str]) -> 
         len(pairs),
         adapter.paper == paper,
     )
-
-
-def gain_against_damage(adapters: Sequence[AdapterView]) -> Figure | None:
-    """Adapters that have both verdicts and a measured drift; None where there is none."""
-    places = []
-    for view in adapters:
-        drift = view.report.damage.get("nll_drift", math.nan) if view.report else math.nan
-        gains = charts.finite(verdict.verdict.gain.value for verdict in view.verdicts)
-        if view.report and gains and math.isfinite(drift):
-            places.append(charts.Place(view.code, sum(gains) / len(gains), drift, view.report.damaged))
-    return Figure(charts.gain_damage(places), len(adapters) - len(places)) if places else None
 
 
 def dose_figure(view: AdapterView, index: Index) -> DoseFigure | None:

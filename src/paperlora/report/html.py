@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from paperlora.records import Example, MicroDataset
 from paperlora.report import charts, figures, text
+from paperlora.report.gallery import gallery
 from paperlora.report.kinds import KINDS
 from paperlora.report.text import Mark, Piece
 from paperlora.report.views import (
@@ -139,7 +140,6 @@ def _environment(limits: Limits) -> Environment:
         charts.gain_axis,
         charts.share_axis,
         charts.kinds_bar,
-        charts.flows,
         charts.count_bar,
         charts.rate_bar,
     ):
@@ -169,6 +169,7 @@ def _context(data: ReportData, limits: Limits) -> dict[str, Any]:
     adapters = adapter_views(index, verdicts)
     rejects = all_rejects(data)
     parts = list(index.parts.values())
+    pictures = gallery(index, verdicts, adapters)
     return {
         "data": data,
         "index": index,
@@ -181,8 +182,8 @@ def _context(data: ReportData, limits: Limits) -> dict[str, Any]:
         "adapters": first(adapters, limits.parts),
         "dead": [view for view in adapters if view.report and not view.report.live],
         "dose_of": lambda view: figures.dose_figure(view, index),
-        "interference": figures.interference(index),
-        "plane": figures.gain_against_damage(adapters),
+        "gallery": pictures,
+        "sections": pictures.further(),
         "datasets": first(
             [_dataset_view(part, index, limits) for part in parts[: limits.parts]], limits.parts
         )._replace(total=len(parts)),

@@ -15,7 +15,7 @@ LABEL_LIMIT = 300
 def element(name: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
     """One element. ``class_`` and ``stroke_width`` become ``class`` and ``stroke-width``; None leaves an attribute out.
 
-    Children that are not Markup are escaped, attribute values always are.
+    Children and attribute values that are not Markup are escaped and cut.
     """
     pairs = [
         f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
@@ -32,13 +32,18 @@ def _escaped(words: str) -> str:
 
 
 def _value(value: str | float) -> str:
+    if isinstance(value, Markup):
+        return str(value)
     return _escaped(value) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def picture(width: float, height: float, label: str, *children: Markup, css: str = "chart") -> Markup:
-    """A whole drawing; ``label`` is what a screen reader says."""
+def picture(
+    width: float, height: float, label: str, *children: Markup, css: str = "chart", long: str = ""
+) -> Markup:
+    """A whole drawing; ``label`` is what a screen reader calls it, ``long`` what it says of it."""
     return element(
         "svg",
+        *([element("desc", long)] if long else []),
         *children,
         class_=css,
         viewBox=f"0 0 {width:g} {height:g}",
@@ -67,6 +72,16 @@ def dot(x: float, y: float, radius: float, css: str) -> Markup:
 def box(x: float, y: float, width: float, height: float, css: str, *children: Markup) -> Markup:
     """A rectangle, never of negative size."""
     return element("rect", *children, x=x, y=y, width=max(width, 0), height=max(height, 0), class_=css)
+
+
+def path(d: str, css: str) -> Markup:
+    """A path of our own numbers; it may be long."""
+    return element("path", d=Markup(d), class_=css)
+
+
+def link(target: str, *children: Markup) -> Markup:
+    """Children that lead to a place in the report."""
+    return element("a", *children, href=f"#{target}")
 
 
 def hint(words: str) -> Markup:

@@ -9,17 +9,26 @@ from typing import Generic, NamedTuple, TypeVar
 
 from paperlora.records import (
     Adapter,
+    AdapterGeometry,
     AdapterReport,
+    Correlation,
+    CrossProbe,
     Diagnosis,
     Example,
+    GridCell,
     Idea,
     Lesson,
     Measurement,
+    Merge,
     MicroDataset,
+    Overlap,
     Probe,
     Rate,
     Reject,
+    ScalePoint,
+    Stability,
     Verdict,
+    Why,
 )
 from paperlora.report.kinds import KINDS, SUCCESSES, Kind
 
@@ -47,6 +56,17 @@ class ReportData(NamedTuple):
     measurements: Sequence[Measurement] = ()
     lessons: Sequence[Lesson] = ()
     rejects: Sequence[Reject] = ()
+    whys: Sequence[Why] = ()
+    grids: Sequence[GridCell] = ()
+    stability: Sequence[Stability] = ()
+    cross: Sequence[CrossProbe] = ()
+    geometries: Sequence[AdapterGeometry] = ()
+    overlaps: Sequence[Overlap] = ()
+    correlations: Sequence[Correlation] = ()
+    scales: Sequence[ScalePoint] = ()
+    merges: Sequence[Merge] = ()
+    rounds: Mapping[str, int] = {}
+    """Verdict id → number of the judgement that gave it first: later ones have larger numbers."""
     counts: Mapping[str, int] = {}
     """How many of each thing there are, in the order in which they are shown: papers, documents, ideas …"""
     base: str = ""
@@ -175,6 +195,11 @@ class Index:
         self.adapters = {adapter.id: adapter for adapter in data.adapters}
         self.codes = {adapter.id: f"A{i}" for i, adapter in enumerate(data.adapters, 1)}
         self.paper_codes = {key: f"P{i}" for i, key in enumerate(self._paper_keys(), 1)}
+        rank = {name: place for place, name in enumerate(KINDS)}
+        self.ordered = sorted(data.verdicts, key=lambda v: (rank[v.kind], -v.gain.value, v.adapter, v.idea))
+        self.verdict_codes = {(v.idea, v.adapter): f"V{i}" for i, v in enumerate(self.ordered, 1)}
+        self._idea_codes = {v.idea: f"V{i}" for i, v in reversed([*enumerate(self.ordered, 1)])}
+        self._claims = {v.idea: v.claim for v in data.verdicts}
         self.reports = {report.adapter: report for report in data.adapter_reports}
         self.diagnoses: dict[str, list[Diagnosis]] = defaultdict(list)
         for diagnosis in data.diagnoses:
@@ -191,6 +216,15 @@ class Index:
         """Title of a paper by its key, the key itself where it is unknown."""
         return self.papers[paper].title if paper in self.papers else paper
 
+    def idea_code(self, idea: str, adapter: str = "") -> str:
+        """Code of a verdict on an idea, its first one where no adapter is named; the id where there is no verdict."""
+        return self.verdict_codes.get((idea, adapter)) or self._idea_codes.get(idea, idea)
+
+    def claim(self, idea: str) -> str:
+        """What an idea says, its id where it is unknown."""
+        known = self.ideas.get(idea)
+        return known.claim if known else self._claims.get(idea, idea)
+
     def code(self, adapter: str) -> str:
         """Short code of an adapter, its id where it is not in the report."""
         return self.codes.get(adapter, adapter)
@@ -203,9 +237,7 @@ class Index:
 
 def verdict_views(index: Index, limits: Limits) -> tuple[VerdictView, ...]:
     """All verdicts in the order of the legend, the largest gain first within one kind."""
-    rank = {name: place for place, name in enumerate(KINDS)}
-    ordered = sorted(index.data.verdicts, key=lambda v: (rank[v.kind], -v.gain.value, v.adapter, v.idea))
-    return tuple(_verdict_view(f"V{i}", verdict, index, limits) for i, verdict in enumerate(ordered, 1))
+    return tuple(_verdict_view(f"V{i}", verdict, index, limits) for i, verdict in enumerate(index.ordered, 1))
 
 
 def _verdict_view(code: str, verdict: Verdict, index: Index, limits: Limits) -> VerdictView:

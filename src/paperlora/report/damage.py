@@ -1,0 +1,259 @@
+"""Gain against damage, and every damage check beside its bound, its noise and the placebos."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from paperlora.judge.bounds import BOUNDS
+from paperlora.records import AdapterReport, DamageCheck
+from paperlora.report import svg
+from paperlora.report.charts import GAIN_LINE, NLL_LINE, finite
+from paperlora.report.picture import Picture, counted, table, words
+from paperlora.report.text import number, signed, small
+from paperlora.report.views import AdapterView, Index
+
+NAMED = 24
+"""Adapters up to which every point bears its code."""
+
+
+class Place(NamedTuple):
+    """One adapter in the plane of gain and damage."""
+
+    code: str
+    gain: float
+    """Mean over its ideas; NaN for a placebo, on which no verdict is given."""
+    drift: float
+    """Nats a token on unrelated text, adapter minus base."""
+    damaged: bool
+    placebo: str
+    """Kind of the placebo; empty where it is none."""
+
+
+def gain_against_damage(adapters: Sequence[AdapterView], index: Index) -> Picture | None:
+    """Adapters that have both verdicts and a measured drift, and all placebos with a drift; None where there is none."""
+    places = [*_judged(adapters), *_placebos(index)]
+    taught = [place for place in places if not place.placebo]
+    if not places:
+        return None
+    cloud, left_out = len(places) - len(taught), sum(not _is_placebo(view) for view in adapters) - len(taught)
+    return Picture(
+        "plane",
+        "Gain against damage",
+        _plane(places),
+        words(
+            f"{counted(len(taught), 'adapter')}, one point each: mean gain of its ideas to the right, drift on unrelated text upward.",
+            "Filled squares are flagged as damaged, by any check, not by drift alone.",
+            f"Crosses at the left edge: {counted(cloud, 'placebo adapter')}, which learned no paper; what they drift is what any training does."
+            if cloud
+            else "No placebo adapter was judged, so what any training does to a base is not known here.",
+            f"{counted(left_out, 'adapter')} without a measured drift or a verdict {'is' if left_out == 1 else 'are'} not drawn."
+            if left_out
+            else "",
+            "A mean has no interval here and says nothing of a single idea.",
+        ),
+        table(
+            ("Adapter", "Mean gain", "Drift, nats a token", "Flag"),
+            [
+                (p.code, signed(p.gain), signed(p.drift, 3), p.placebo or ("damaged" if p.damaged else ""))
+                for p in sorted(places, key=lambda place: -place.drift)
+            ],
+            "largest drift first",
+        ),
+    )
+
+
+def _judged(adapters: Sequence[AdapterView]) -> list[Place]:
+    found = []
+    for view in adapters:
+        drift = view.report.damage.get("nll_drift", math.nan) if view.report else math.nan
+        gains = finite(verdict.verdict.gain.value for verdict in view.verdicts)
+        if view.report and not view.report.placebo and gains and math.isfinite(drift):
+            found.append(Place(view.code, sum(gains) / len(gains), drift, view.report.damaged, ""))
+    return found
+
+
+def _placebos(index: Index) -> list[Place]:
+    drifts = [(one, one.damage.get("nll_drift", math.nan)) for one in index.data.adapter_reports if one.placebo]
+    return [
+        Place(index.codes.get(one.adapter, "placebo"), math.nan, drift, one.damaged, one.placebo)
+        for one, drift in drifts
+        if math.isfinite(drift)
+    ]
+
+
+def _is_placebo(view: AdapterView) -> bool:
+    return view.report is not None and bool(view.report.placebo)
+
+
+def _plane(places: Sequence[Place]) -> Markup:
+    gains = [place.gain for place in places if not place.placebo]
+    across = svg.Scale(min(-0.2, *gains, -0.2), 1, 76, 430)
+    drifts = [place.drift for place in places]
+    up = svg.Scale(min(0.0, *drifts, 0.0), max(2 * NLL_LINE, *(1.1 * drift for drift in drifts), 0.0), 236, 14)
+    label = f"gain against damage: {len(gains)} adapters, {len(places) - len(gains)} placebos"
+    points = [_point(place, across, up, named=len(gains) <= NAMED) for place in places]
+    return svg.picture(448, 274, label, *_axes(across, up), *points)
+
+
+def _axes(across: svg.Scale, up: svg.Scale) -> list[Markup]:
+    ticks = [at for at in (-1, -0.5, 0, GAIN_LINE, 0.4, 0.6, 0.8, 1) if at >= across.low]
+    crowded = up(0) - up(NLL_LINE) < 14
+    return [
+        svg.box(46, 14, 384, 222, "frame"),
+        svg.line(across(0), 14, across(0), 236, "axis"),
+        svg.line(across(GAIN_LINE), 14, across(GAIN_LINE), 236, "rule"),
+        svg.line(46, up(0), 430, up(0), "grid"),
+        svg.line(46, up(NLL_LINE), 430, up(NLL_LINE), "rule bad"),
+        svg.text(426, up(NLL_LINE) - 4, f"bound {NLL_LINE}", "t small", "end"),
+        *(svg.text(across(at), 250, signed(at, 1) if at else "0", "t small", "middle") for at in ticks),
+        *(
+            svg.text(42, up(at) + 4, number(at), "t small", "end")
+            for at in dict.fromkeys((up.high, *(() if crowded else (NLL_LINE,)), 0.0))
+        ),
+        svg.text(253, 268, "mean gain of its ideas", "t small", "middle"),
+        svg.element(
+            "text", "drift, nats a token", class_="t small", text_anchor="middle", transform="translate(12 125) rotate(-90)"
+        ),
+    ]  # fmt: skip
+
+
+def _point(place: Place, across: svg.Scale, up: svg.Scale, *, named: bool) -> Markup:
+    y = up(place.drift)
+    if place.placebo:
+        cross = svg.path(f"M56 {y - 4:.1f}l8 8m0 -8l-8 8", "cross")
+        return svg.element("g", svg.hint(f"placebo ({place.placebo}): drift {signed(place.drift, 3)}"), cross)
+    x = across(place.gain)
+    hint = svg.hint(f"{place.code}: mean gain {signed(place.gain)}, drift {signed(place.drift, 3)} nats a token")
+    mark = svg.box(x - 5, y - 5, 10, 10, "point g-wrong") if place.damaged else svg.dot(x, y, 5, "point ring g-good")
+    anchor, shift = ("end", -9) if x > 396 else ("start", 9)
+    code = [svg.text(x + shift, y + 4, place.code, anchor=anchor)] if named else []
+    return svg.element("g", hint, mark, *code)
+
+
+# ------------------------------------------------------------------ every check
+
+_COLUMNS, _WIDE, _HIGH = 2, 262.0, 96.0
+
+
+class _Seen(NamedTuple):
+    code: str
+    check: DamageCheck
+    placebo: bool
+
+
+def checks(index: Index) -> Picture | None:
+    """A strip for every damage check; None where the reports hold none."""
+    found: dict[str, list[_Seen]] = defaultdict(list)
+    for report in index.data.adapter_reports:
+        for check in report.checks:
+            if math.isfinite(check.value):
+                found[check.name].append(_Seen(index.codes.get(report.adapter, "placebo"), check, bool(report.placebo)))
+    if not found:
+        return None
+    order = sorted(found, key=lambda name: ([*BOUNDS].index(name) if name in BOUNDS else len(BOUNDS), name))
+    adapters = len({report.adapter for report in index.data.adapter_reports if report.checks and not report.placebo})
+    parts = [_strip(name, found[name], place) for place, name in enumerate(order)]
+    high = math.ceil(len(order) / _COLUMNS) * _HIGH
+    drawing = svg.picture(_COLUMNS * _WIDE, high, f"{len(order)} damage checks of {adapters} adapters", *parts)
+    return Picture(
+        "checks",
+        "What broke",
+        drawing,
+        words(
+            f"{counted(len(order), 'check')} of {counted(adapters, 'adapter')}: every dot is one adapter, filled squares are those that count as broken.",
+            "Grey band: the base against itself, asked again (noise floor). Dotted line: where damage begins. Triangle: the 99th percentile",
+            "over placebo adapters of the recipe, where there are any. A dot beyond the bound that is not filled is not shown to lie there",
+            "with so few questions: that is no proof of health.",
+        ),
+        table(
+            ("Check", "Bound", "Noise", "Placebo 99%", "Placebos", "Broken", "Worst"),
+            [_line(name, found[name]) for name in order],
+        ),
+    )
+
+
+def _line(name: str, seen: Sequence[_Seen]) -> tuple[str, ...]:
+    own = [one for one in seen if not one.placebo] or list(seen)
+    last = own[-1].check
+    worst = max(own, key=lambda one: _harm(name) * one.check.value)
+    placebos = [one.check.placebo for one in own if one.check.placebo is not None]
+    return (
+        name.replace("_", " "),
+        small(last.bound),
+        small(median(one.check.noise for one in own)),
+        small(median(placebos)) if placebos else "none",
+        str(max(one.check.placebos for one in own)),
+        f"{sum(one.check.broken for one in own)} of {len(own)}",
+        f"{worst.code} {small(worst.check.value)}",
+    )
+
+
+def _harm(name: str) -> int:
+    return BOUNDS[name].harm if name in BOUNDS else 1
+
+
+def _strip(name: str, seen: Sequence[_Seen], place: int) -> Markup:
+    neutral = BOUNDS[name].neutral if name in BOUNDS else 0.0
+    bound, noise = seen[-1].check.bound, median(one.check.noise for one in seen)
+    placebos = [one.check.placebo for one in seen if one.check.placebo is not None]
+    ends = [neutral, bound, *placebos, *(one.check.value for one in seen)]
+    margin = 0.06 * (max(ends) - min(ends) or 1)
+    across = svg.Scale(min(ends) - margin, max(ends) + margin, 12, _WIDE - 22)
+    band = across(neutral - noise), across(neutral + noise)
+    drawn = [
+        svg.text(12, 13, name.replace("_", " "), "t strong"),
+        svg.box(band[0], 20, max(band[1] - band[0], 1), 50, "noise"),
+        svg.line(across(neutral), 20, across(neutral), 70, "axis"),
+        svg.line(across(bound), 20, across(bound), 70, "rule bad"),
+        svg.line(12, 70, _WIDE - 22, 70, "axis"),
+        *_numbers({neutral: small(neutral) if neutral else "0", bound: small(bound)}, across),
+        *_dots(seen, across),
+    ]
+    if placebos:
+        x = across(median(placebos))
+        drawn.append(svg.path(f"M{x:.1f} 70l-5 9h10z", "node"))
+    shift = f"translate({(place % _COLUMNS) * _WIDE:g} {(place // _COLUMNS) * _HIGH:g})"
+    return svg.element("g", *drawn, transform=shift)
+
+
+def _numbers(ticks: Mapping[float, str], across: svg.Scale) -> list[Markup]:
+    """Names below the axis that stand apart; the bound's own stays where they would meet."""
+    places = sorted(ticks)
+    close = len(places) > 1 and across(places[1]) - across(places[0]) < 34
+    kept = [[*ticks][-1]] if close else places
+    return [svg.text(across(at), 90, ticks[at], "t small", "middle") for at in kept]
+
+
+def _dots(seen: Sequence[_Seen], across: svg.Scale) -> list[Markup]:
+    """Dots in heaps, so that three hundred of them stay countable; a full heap is flattened."""
+    step = 5.0
+    piles: Counter[int] = Counter(round(across(one.check.value) / step) for one in seen)
+    rise = min(step, 46 / max(piles.values()))
+    filled: Counter[int] = Counter()
+    drawn = []
+    for one in sorted(seen, key=lambda one: one.check.broken):
+        column = round(across(one.check.value) / step)
+        y = 66 - rise * filled[column]
+        filled[column] += 1
+        drawn.append(_dot(one, column * step, y))
+    return drawn
+
+
+def _dot(one: _Seen, x: float, y: float) -> Markup:
+    hint = svg.hint(f"{one.code}: {small(one.check.value)}")
+    if one.placebo:
+        return svg.element("g", hint, svg.path(f"M{x - 2:g} {y - 2:.1f}l4 4m0 -4l-4 4", "cross thin-cross"))
+    if one.check.broken:
+        return svg.box(x - 2.5, y - 2.5, 5, 5, "point g-wrong", hint)
+    return svg.element("circle", hint, cx=x, cy=y, r=2.2, class_="point g-known")
+
+
+def broken_names(report: AdapterReport) -> tuple[str, ...]:
+    """The checks that an adapter broke."""
+    return tuple(check.name.replace("_", " ") for check in report.checks if check.broken)
