@@ -20,7 +20,8 @@ from tasks.policy import RETRY, ProgressArtifact, open_stage, work_folder
 from tasks.stages import open_uri, with_hash
 
 if TYPE_CHECKING:
-    from paperlora.judge.run import JudgeItem
+    from paperlora.judge.run import Judged, JudgeItem
+    from paperlora.model.base import Base
 
 
 class Judgement(NamedTuple):
@@ -53,9 +54,20 @@ def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
     key = judgement_key(items, settings, base.id)
     if not store.has("judgements", key):
         judged = judge_adapters(items, base, settings, work_folder(settings, "judge"), ProgressArtifact("judge"))
+        judged = _with_inside(judged, items, base, settings)
         write_judgement(judged, store, key, dict(zip(adapters, (h for _, h in opened), strict=True)))
     uri = store.uri("judgements", key)
     return Judgement([with_hash(uri)], [])
+
+
+def _with_inside(judged: Judged, items: Sequence[JudgeItem], base: Base, settings: Settings) -> Judged:
+    """What adapters look like inside, beside what they do."""
+    from paperlora.judge.interference import add_inside
+    from paperlora.lora.inside import Trained, look_inside
+
+    trained = [Trained(item.adapter, item.adapter_folder) for item in items]
+    inside = look_inside(trained, base, settings.judge.intruder_layers, settings.models, ProgressArtifact("inside"))
+    return add_inside(judged, [one.adapter for one in trained], inside.geometries, inside.overlaps, inside.rejects)
 
 
 def _item(folder: Path, settings: Settings) -> JudgeItem:

@@ -16,6 +16,7 @@ from paperlora.judge.again import swap_templates, think
 from paperlora.judge.asking import Asker
 from paperlora.judge.choosing import measure_choices
 from paperlora.judge.conclude import Taught, conclude
+from paperlora.judge.cross import cross_probe
 from paperlora.judge.grids import grids
 from paperlora.judge.llm_scorer import reader_for
 from paperlora.judge.measure import measure, noise_floor
@@ -112,8 +113,9 @@ def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseM
     asked = [judge.max_new_tokens, judge.placebos, judge.passes, judge.margins, judge.sure, judge.damage]
     families = [judge.choice, judge.robustness, judge.thinking, judge.thinking_tokens]
     base = [base_id.weights_hash, base_id.template_hash, base_id.dtype]
+    inside = [judge.cross_nearest, judge.cross_random, judge.cross_probes, judge.intruder_layers]
     read = [settings.llm.model, judge.llm_sample, judge.llm_kappa] if judge.llm_judge else []
-    return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, families, base, judge.scale_sweep, read)[:16]
+    return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, families, base, judge.scale_sweep, read, inside)[:16]
 
 
 def judge_adapters(
@@ -236,6 +238,7 @@ def _judge(
         grids=tuple(chain(*(grids(one.subjects, one.rows, measurements) for one in taught))),
         agreement=(agreement,) if agreement else (),
         whys=explain([Explained(one.subjects, one.rows) for one in taught], measurements),
+        cross=cross_probe(taught, slots, asker, judge),
     )  # fmt: skip
 
 
