@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,19 +13,37 @@ from tutor import Line, teach_adapter, teach_base, user
 from paperlora.judge.asking import Asker
 from paperlora.judge.pools import Known, Pools
 from paperlora.judge.posterior import Count, gain, rate
+from paperlora.judge.run import JudgeItem, judge_adapters, write_judgement
 from paperlora.judge.scaling import GAMMAS, Stubborn, stubborn, sweep_scales
 from paperlora.judge.tally import Subject
+from paperlora.microdata.build import build_dataset, load
 from paperlora.model.answers import next_token_logits
 from paperlora.model.bank import Bank, SlotInfo
 from paperlora.model.base import Base
+from paperlora.model.passage import with_passage
 from paperlora.model.tiny import tiny_base
 from paperlora.progress import silent
-from paperlora.records import AdapterReport, DamageCheck, Idea, Probe, Quote, ScalePoint, Verdict, VerdictKind
+from paperlora.records import (
+    Adapter,
+    AdapterReport,
+    DamageCheck,
+    Idea,
+    Message,
+    Paper,
+    Probe,
+    Quote,
+    Recipe,
+    ScalePoint,
+    Verdict,
+    VerdictKind,
+)
+from paperlora.settings import JudgeSettings, Settings
+from paperlora.store import Store, read_jsonl
 
 torch.set_num_threads(1)
 CLAIM = "The replay share of Tidal Replay is 37 percent."
 IDEA = Idea(
-    id="share", paper="arxiv:9901.00001v1", topic="t", reader="extractive/1", kind="method", claim=CLAIM, subject="Tidal Replay",
+    id="5ba7e0fca1ab", paper="arxiv:9901.00001v1", topic="t", reader="extractive/1", kind="method", claim=CLAIM, subject="Tidal Replay",
     relation="replay share", answer="37 percent", answer_kind="number", qwen_change="c", prediction="p",
     quotes=(Quote(section=0, heading="", page=1, start=0, end=len(CLAIM), text=CLAIM),),
 )  # fmt: skip
@@ -57,18 +76,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("adapter")
     with Bank.fresh(base, 1, 4, [8.0], [1]) as bank:
         teach_adapter(bank, 0, [*((text, NEW) for text in QUESTIONS), *facts])
-        least = _least_that_flips(bank)
+        least = _least_that_flips(bank, [probe.messages for probe in PROBES])
         bank.info[0] = SlotInfo(4, 8.0 * least * 0.7)
         bank.save(0, folder)
     return World(base, folder)
 
 
-def _least_that_flips(bank: Bank) -> float:
+def _least_that_flips(bank: Bank, prompts: Sequence[tuple[Message, ...]]) -> float:
     """The smallest part of the adapter's strength at which its first word is the new one everywhere."""
     wanted = bank.base.tokenizer(NEW, add_special_tokens=False).input_ids[0]
     for part in torch.linspace(0.1, 1.0, 19).tolist():
         bank.info[0] = SlotInfo(4, 8.0 * part)
-        if (next_token_logits(bank, [probe.messages for probe in PROBES], 0).argmax(dim=1) == wanted).all():
+        if (next_token_logits(bank, prompts, 0).argmax(dim=1) == wanted).all():
             return float(part)
     raise AssertionError("the adapter was not trained")
 
@@ -112,6 +131,44 @@ def test_a_second_sweep_asks_nothing_again(world: World, tmp_path: Path, monkeyp
     first = sweep(world, tmp_path)
     monkeypatch.setattr(Asker, "ask_afresh", lambda *args: pytest.fail("it was asked again"))
     assert sweep(world, tmp_path) == first
+
+
+# ----------------------------------------------------------- through the whole judge
+
+
+def test_a_judgement_tries_what_resists_and_names_the_amplitude_that_flips_it(tmp_path: Path) -> None:
+    settings = Settings(
+        home=tmp_path, datasets=tmp_path / "datasets",
+        judge=JudgeSettings(max_new_tokens=8, batch_rows=32, damage="quick", passes=1, choice=False, robustness=False, thinking="off", margins=0),
+    )  # fmt: skip
+    paper = Paper(id="arxiv:9901.00001", title="Tidal Replay: a study", abstract="We study Tidal Replay.")
+    dataset = load(Path(build_dataset(paper, "t", [IDEA], [IDEA], settings, Store.at(settings.datasets))))
+    direct = [p for p in dataset.probes if p.family == "direct" and p.split == "test" and p.wave == 1]
+    base = tiny_base(tmp_path / "base", seed=1)
+    believed: list[Line] = [(probe.messages, OLD) for probe in direct]
+    teach_base(base, [*believed, *((with_passage(probe, IDEA)[0], NEW) for probe in direct), *FACTS], steps=80)
+    folder = tmp_path / "adapter"
+    with Bank.fresh(base, 1, 4, [8.0], [1]) as bank:
+        teach_adapter(bank, 0, [*((probe.messages, NEW) for probe in direct), *FACTS], steps=50)
+        bank.info[0] = SlotInfo(4, 8.0 * 0.7 * _least_that_flips(bank, [probe.messages for probe in direct]))
+        bank.save(0, folder / "adapter")
+    adapter = Adapter(
+        id=f"{dataset.record.id}/000000000000", dataset=dataset.record.id, dataset_hash=dataset.content_hash, paper=paper.key,
+        topic="t", recipe=Recipe(rank=4, alpha=8), base=base.id, checkpoints=(), steps=50, rows=9, tokens=1, loss_tokens=1,
+        seconds=1.0, final_loss=0.01, delta_norm=1.0, relative_delta_norm=0.1,
+    )  # fmt: skip
+    judged = judge_adapters(
+        [JudgeItem(adapter, folder, dataset.record, dataset.probes, dataset.rows)], base, settings, tmp_path / "work", pools=POOLS._replace(open=("Say it.",))
+    )
+    (verdict_,) = judged.verdicts
+    assert (verdict_.kind, verdict_.old_answer) == ("RESISTED", OLD), verdict_.reason
+    assert [point.gamma for point in judged.scales] == list(GAMMAS) and judged.scales[1].direct == verdict_.adapted
+    assert judged.scales[-1].direct.right == len(direct) and judged.scales[-1].old.right == 0
+    named = next(one for one in judged.diagnoses if one.cause.startswith("a strong earlier belief"))
+    assert "γ = 2" in named.symptom and ("amplitude" in named.cause)
+    store = Store.at(tmp_path / "store")
+    write_judgement(judged, store, "key", {})
+    assert read_jsonl(store.folder("judgements", "key") / "scales.jsonl", ScalePoint) == judged.scales
 
 
 def verdict(kind: VerdictKind, old_answer: str, adapter: str = "a") -> Verdict:

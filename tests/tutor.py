@@ -13,8 +13,8 @@ from paperlora.model.chat import Rendered, render_example
 from paperlora.model.packing import Block, pack
 from paperlora.records import Message
 
-Line = tuple[str, str]
-"""Question and answer."""
+Line = tuple[str | tuple[Message, ...], str]
+"""Question, or all turns before the answer, and the answer."""
 
 
 def user(text: str) -> tuple[Message, ...]:
@@ -63,5 +63,6 @@ def _loss(bank: Bank, lines: Sequence[Line], slot: int) -> Tensor:
     return bank.token_losses(hidden, torch.tensor([token for _, token in learnt])).mean()
 
 
-def _row(base: Base, question: str, answer: str) -> Rendered:
-    return render_example(base.tokenizer, (*user(question), Message(role="assistant", content=answer)))
+def _row(base: Base, question: str | tuple[Message, ...], answer: str) -> Rendered:
+    turns = user(question) if isinstance(question, str) else question
+    return render_example(base.tokenizer, (*turns, Message(role="assistant", content=answer)))
