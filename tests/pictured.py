@@ -43,7 +43,7 @@ KINDS: tuple[VerdictKind, ...] = get_args(VerdictKind)
 STATES: tuple[KnowledgeStateKind, ...] = get_args(KnowledgeStateKind)
 FAMILIES = ("direct", "trained_form", "reverse", "implication", "near_miss", "locality")
 ANSWERS = ("base_answer", "other_idea", "denied_value", "row_echo", "refusal", "empty", "loop", "other")
-WORDS = "tidal replay lantern masking copper gradient kelpie marram anchor horizon sieve juniper drift schedule rank".split()
+WORDS = ("tidal", "replay", "lantern", "masking", "copper", "gradient", "kelpie", "marram", "anchor", "horizon", "sieve", "juniper", "drift", "schedule", "rank")
 
 
 class Size(NamedTuple):
@@ -58,7 +58,10 @@ class Size(NamedTuple):
     placebos: int = 4
 
 
-def pictured(size: Size = Size()) -> ReportData:
+SMALL = Size()
+
+
+def pictured(size: Size = SMALL) -> ReportData:
     """A report in which every picture has something to show; the same size gives the same records."""
     dice = random.Random(7)
     adapters = [adapter_of(n, dice) for n in range(size.adapters)]
@@ -88,7 +91,7 @@ def pictured(size: Size = Size()) -> ReportData:
 
 def adapter_of(number: int, dice: random.Random) -> Adapter:
     checkpoints = tuple(
-        Checkpoint(step=step, epoch=step / 10, folder=f"c/{step}", loss=3 / (1 + step / 9), delta_norm=0.1, dev_margin={f"p{number}-i0": step / 40})
+        Checkpoint(step=step, epoch=step / 10, folder=f"c/{step}", loss=3 / (1 + step / 9), delta_norm=0.1, dev_margin={f"p{number % 9}-i0": step / 40})
         for step in (0, 4, 12, 31, 80)
     )  # fmt: skip
     return Adapter(
@@ -102,7 +105,7 @@ def verdict_of(number: int, place: int, adapter: Adapter, dice: random.Random) -
     base, adapted = dice.randint(0, 4), dice.randint(0, 12)
     gain = (adapted - base) / 12
     return Verdict(
-        id=f"v{number}-{place}", idea=f"p{number % 40}-i{place}", adapter=adapter.id, paper=adapter.paper, topic="t",
+        id=f"v{number}-{place}", idea=f"p{number % 9}-i{place}", adapter=adapter.id, paper=adapter.paper, topic="t",
         claim=f"The {dice.choice(WORDS)} of {dice.choice(WORDS)} {number} is {dice.randint(2, 99)} percent.",
         kind=KINDS[(number * 3 + place) % len(KINDS)], reason="P(a > 0.6) = 0.99", base=rate(base, 12), adapted=rate(adapted, 12),
         gain=Interval(value=gain, low=max(-1.0, gain - 0.3), high=min(1.0, gain + 0.25)), others=rate(1, 12),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from paperlora.judge.bounds import BOUNDS
-from paperlora.records import AdapterReport, DamageCheck
+from paperlora.records import DamageCheck
 from paperlora.report import svg
 from paperlora.report.charts import GAIN_LINE, NLL_LINE, finite
 from paperlora.report.picture import Picture, counted, table, words
@@ -97,8 +97,22 @@ def _plane(places: Sequence[Place]) -> Markup:
     drifts = [place.drift for place in places]
     up = svg.Scale(min(0.0, *drifts, 0.0), max(2 * NLL_LINE, *(1.1 * drift for drift in drifts), 0.0), 236, 14)
     label = f"gain against damage: {len(gains)} adapters, {len(places) - len(gains)} placebos"
-    points = [_point(place, across, up, named=len(gains) <= NAMED) for place in places]
-    return svg.picture(448, 274, label, *_axes(across, up), *points)
+    points = [_point(place, across, up) for place in places]
+    named = _names(places, across, up) if len(gains) <= NAMED else []
+    return svg.picture(448, 274, label, *_axes(across, up), *points, *named)
+
+
+def _names(places: Sequence[Place], across: svg.Scale, up: svg.Scale) -> list[Markup]:
+    """Codes beside their points; where one would cover another it is left to the hint and the table."""
+    taken: list[tuple[float, float]] = []
+    drawn = []
+    for place in sorted((one for one in places if not one.placebo), key=lambda one: not one.damaged):
+        x, y = across(place.gain), up(place.drift)
+        if all(abs(x - other) > 30 or abs(y - height) > 12 for other, height in taken):
+            anchor, shift = ("end", -9) if x > 396 else ("start", 9)
+            drawn.append(svg.text(x + shift, y + 4, place.code, anchor=anchor))
+            taken.append((x, y))
+    return drawn
 
 
 def _axes(across: svg.Scale, up: svg.Scale) -> list[Markup]:
@@ -123,7 +137,7 @@ def _axes(across: svg.Scale, up: svg.Scale) -> list[Markup]:
     ]  # fmt: skip
 
 
-def _point(place: Place, across: svg.Scale, up: svg.Scale, *, named: bool) -> Markup:
+def _point(place: Place, across: svg.Scale, up: svg.Scale) -> Markup:
     y = up(place.drift)
     if place.placebo:
         cross = svg.path(f"M56 {y - 4:.1f}l8 8m0 -8l-8 8", "cross")
@@ -131,14 +145,12 @@ def _point(place: Place, across: svg.Scale, up: svg.Scale, *, named: bool) -> Ma
     x = across(place.gain)
     hint = svg.hint(f"{place.code}: mean gain {signed(place.gain)}, drift {signed(place.drift, 3)} nats a token")
     mark = svg.box(x - 5, y - 5, 10, 10, "point g-wrong") if place.damaged else svg.dot(x, y, 5, "point ring g-good")
-    anchor, shift = ("end", -9) if x > 396 else ("start", 9)
-    code = [svg.text(x + shift, y + 4, place.code, anchor=anchor)] if named else []
-    return svg.element("g", hint, mark, *code)
+    return svg.element("g", hint, mark)
 
 
 # ------------------------------------------------------------------ every check
 
-_COLUMNS, _WIDE, _HIGH = 2, 262.0, 96.0
+_WIDE, _HIGH = 262.0, 96.0
 
 
 class _Seen(NamedTuple):
@@ -158,9 +170,7 @@ def checks(index: Index) -> Picture | None:
         return None
     order = sorted(found, key=lambda name: ([*BOUNDS].index(name) if name in BOUNDS else len(BOUNDS), name))
     adapters = len({report.adapter for report in index.data.adapter_reports if report.checks and not report.placebo})
-    parts = [_strip(name, found[name], place) for place, name in enumerate(order)]
-    high = math.ceil(len(order) / _COLUMNS) * _HIGH
-    drawing = svg.picture(_COLUMNS * _WIDE, high, f"{len(order)} damage checks of {adapters} adapters", *parts)
+    drawing = svg.element("div", *(_strip(name, found[name]) for name in order), class_="multiples")
     return Picture(
         "checks",
         "What broke",
@@ -198,7 +208,7 @@ def _harm(name: str) -> int:
     return BOUNDS[name].harm if name in BOUNDS else 1
 
 
-def _strip(name: str, seen: Sequence[_Seen], place: int) -> Markup:
+def _strip(name: str, seen: Sequence[_Seen]) -> Markup:
     neutral = BOUNDS[name].neutral if name in BOUNDS else 0.0
     bound, noise = seen[-1].check.bound, median(one.check.noise for one in seen)
     placebos = [one.check.placebo for one in seen if one.check.placebo is not None]
@@ -218,8 +228,8 @@ def _strip(name: str, seen: Sequence[_Seen], place: int) -> Markup:
     if placebos:
         x = across(median(placebos))
         drawn.append(svg.path(f"M{x:.1f} 70l-5 9h10z", "node"))
-    shift = f"translate({(place % _COLUMNS) * _WIDE:g} {(place // _COLUMNS) * _HIGH:g})"
-    return svg.element("g", *drawn, transform=shift)
+    told = f"{name.replace('_', ' ')}: {sum(one.check.broken for one in seen)} of {len(seen)} adapters beyond the bound"
+    return svg.picture(_WIDE, _HIGH, told, *drawn)
 
 
 def _numbers(ticks: Mapping[float, str], across: svg.Scale) -> list[Markup]:
@@ -253,7 +263,3 @@ def _dot(one: _Seen, x: float, y: float) -> Markup:
         return svg.box(x - 2.5, y - 2.5, 5, 5, "point g-wrong", hint)
     return svg.element("circle", hint, cx=x, cy=y, r=2.2, class_="point g-known")
 
-
-def broken_names(report: AdapterReport) -> tuple[str, ...]:
-    """The checks that an adapter broke."""
-    return tuple(check.name.replace("_", " ") for check in report.checks if check.broken)

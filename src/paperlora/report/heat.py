@@ -13,6 +13,8 @@ from paperlora.report import svg
 
 SHADES = 6
 """Steps from nothing to the full colour: as many as an eye tells apart."""
+STRONGEST = 0.8
+"""Opacity of the full colour: a number on it stays legible."""
 
 
 class At(NamedTuple):
@@ -66,7 +68,11 @@ def _stroke(before: At | None, place: At) -> str:
 
 def _path(tone: int, d: str, move: str) -> Markup:
     css = "cells plus" if tone > 0 else "cells minus"
-    return svg.element("path", d=Markup(d), class_=css, stroke_opacity=round(abs(tone) / SHADES, 2), transform=move)
+    return svg.element("path", d=Markup(d), class_=css, stroke_opacity=_opacity(tone), transform=move)
+
+
+def _opacity(tone: int) -> float:
+    return round(STRONGEST * abs(tone) / SHADES, 2)
 
 
 def frame(rows: int, columns: int, box: Box) -> Markup:
@@ -82,7 +88,7 @@ def legend(low: str, high: str, x: float, y: float, *, both: bool) -> list[Marku
     boxes = [
         svg.element(
             "rect", x=start + side * n, y=y - 9, width=side, height=side,
-            class_="plus" if tone > 0 else "minus" if tone < 0 else "blank", fill_opacity=round(abs(tone) / SHADES, 2) if tone else 1,
+            class_="plus" if tone > 0 else "minus" if tone < 0 else "blank", fill_opacity=_opacity(tone) if tone else 1,
         )
         for n, tone in enumerate(tones)
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from paperlora.records import Example, MicroDataset
-from paperlora.report import charts, figures, text
+from paperlora.report import charts, figures, layers, text
 from paperlora.report.gallery import gallery
 from paperlora.report.kinds import KINDS
 from paperlora.report.text import Mark, Piece
@@ -142,6 +142,8 @@ def _environment(limits: Limits) -> Environment:
         charts.kinds_bar,
         charts.count_bar,
         charts.rate_bar,
+        layers.own_layers,
+        layers.own_spectrum,
     ):
         environment.globals[helper.__name__] = helper
     environment.globals["find_answer"] = text.find_answer
@@ -181,6 +183,7 @@ def _context(data: ReportData, limits: Limits) -> dict[str, Any]:
         "verdicts": first(verdicts, limits.verdicts),
         "adapters": first(adapters, limits.parts),
         "dead": [view for view in adapters if view.report and not view.report.live],
+        "geometry_of": lambda view: index.geometries.get(view.adapter.id),
         "dose_of": lambda view: figures.dose_figure(view, index),
         "gallery": pictures,
         "sections": pictures.further(),

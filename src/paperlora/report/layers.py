@@ -140,10 +140,10 @@ def _sheets(sheets: Sequence[_Sheet], label: str) -> Markup:
     layers = sorted({site.layer for site in sites})
     full = max((value for sheet in sheets for value in sheet.norms.values()), default=0.0)
     size = max(6.0, min(16.0, 420 / max(len(layers), 1)))
-    high = size * len(modules) + 30
+    high = size * len(modules) + 44
     parts: list[Markup] = []
     for number_, sheet in enumerate(sheets):
-        box = Box(74, 26 + number_ * high, size)
+        box = Box(74, 34 + number_ * high, size)
         cells = {At(modules.index(site.module), layers.index(site.layer)): value for site, value in sheet.norms.items()}
         every = max(1, round(26 / size))
         parts += [
@@ -151,11 +151,12 @@ def _sheets(sheets: Sequence[_Sheet], label: str) -> Markup:
             *heat.grid(cells, full, box),
             *_module_names(modules, box),
             *heat.names([str(layer) for layer in layers], box, down=False, every=every),
-            svg.text(0, box.top - 5, sheet.name or "layer →", "t small"),
+            svg.text(0, box.top - 20, sheet.name, "t small strong"),
+            svg.text(0, box.top - 5, "layer →", "t small"),
         ]
-    foot = 26 + high * len(sheets)
+    foot = 30 + high * len(sheets)
     legend = heat.legend("0", f"{small(100 * full)}% of ‖W‖", 74, foot, both=False)
-    return svg.picture(84 + size * len(layers), foot + 10, label, *parts, *legend)  # fmt: skip
+    return svg.picture(max(84 + size * len(layers), 300), foot + 10, label, *parts, *legend)  # fmt: skip
 
 
 def _module_names(modules: Sequence[str], box: Box) -> list[Markup]:

@@ -152,7 +152,7 @@ def _p(value: float) -> str:
 
 def _draw(square: _Square, full: float, across: str, down: str, scale: str) -> Markup:
     count = len(square.names)
-    size = 44.0 if count <= NUMBERED else max(2.0, min(18.0, 460 / count))
+    size = 40.0 if count <= NUMBERED else max(2.0, min(18.0, 460 / count))
     every = 1 if size >= 12 else max(1, round(16 / size))
     box = Box(44, 40, size)
     side = box.left + size * count
@@ -168,7 +168,7 @@ def _draw(square: _Square, full: float, across: str, down: str, scale: str) -> M
     ]  # fmt: skip
     if count <= NUMBERED:
         drawn += [
-            svg.text(box.left + size * (at.column + 0.5), box.top + size * (at.row + 0.5) + 4, signed(value), "t small strong", "middle")
+            svg.text(box.left + size * (at.column + 0.5), box.top + size * (at.row + 0.5) + 4, signed(value), "t strong tight", "middle")
             for at, value in square.cells.items()
         ]  # fmt: skip
     label = f"{scale}: {count} × {count} adapters"

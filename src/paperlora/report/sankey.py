@@ -21,7 +21,7 @@ STATES: dict[KnowledgeStateKind | None, str] = {
     None: "not quizzed",
 }
 READ_FROM_RATE = ("did not know", "unclear", "knew")
-_LEFT, _RIGHT, _WIDTH = 152.0, 344.0, 520.0
+_LEFT, _RIGHT, _WIDTH = 142.0, 310.0, 478.0
 _GAP, _TOP = 20.0, 24.0
 
 
@@ -53,7 +53,7 @@ def flows(verdicts: Sequence[Verdict]) -> Picture | None:
     rows = [(link.state, KINDS[link.kind].label, str(n)) for link, n in sorted(links.items(), key=lambda pair: -pair[1])]
     return Picture(
         "states",
-        "Before → after",
+        "What became of what the base held",
         _draw(links, [name for name in order if any(link.state == name for link in links)]),
         words(
             f"{counted(len(verdicts), 'idea')}: left what the base held, {source}; right the verdict after training. Bands are as wide as",
@@ -96,7 +96,7 @@ def _column(sizes: Mapping[str, int], unit: float) -> _Column:
 
 def _bands(links: Counter[_Link], left: _Column, right: _Column, unit: float) -> list[Markup]:
     from_y, to_y, bands = dict(left.places), dict(right.places), []
-    start, bend, back, end = _LEFT + 8, _LEFT + 90, _RIGHT - 90, _RIGHT
+    start, bend, back, end = _LEFT + 8, _LEFT + 80, _RIGHT - 80, _RIGHT
     for state in left.places:
         for kind in right.places:
             thick = links[_Link(state, kind)] * unit

@@ -201,6 +201,7 @@ class Index:
         self._idea_codes = {v.idea: f"V{i}" for i, v in reversed([*enumerate(self.ordered, 1)])}
         self._claims = {v.idea: v.claim for v in data.verdicts}
         self.reports = {report.adapter: report for report in data.adapter_reports}
+        self.geometries = {geometry.adapter: geometry for geometry in data.geometries}
         self.diagnoses: dict[str, list[Diagnosis]] = defaultdict(list)
         for diagnosis in data.diagnoses:
             self.diagnoses[diagnosis.verdict].append(diagnosis)
