@@ -161,4 +161,4 @@ class Merge(Record):
     """Of what DARE drops."""
     rank: int = 0
     diagnoses: tuple[Diagnosis, ...] = ()
-    """Ideas that answer right singly and with another adapter's answer in the merge."""
+    """One for each idea that answers right singly and is lost in the merge: another adapter's answer comes, or neither."""
