@@ -121,7 +121,7 @@ def _merge(one: Merge, index: Index) -> Picture:
             f"{counted(len(one.adapters), 'adapter')}, {how}{weights}{f', rank {one.rank}' if one.rank else ''}. Each line: right direct answers of the base (tick), of the adapter served alone (hollow)",
             f"and of the merge (filled). {lost} of {len(kept)} lost for sure (95% interval of the difference below 0); where it spans 0 nothing is shown either way.",
             "The merge is damaged." if one.damaged else "",
-            f"{counted(len(one.diagnoses), 'idea')} right alone got another adapter's answer in the merge." if one.diagnoses else "",
+            f"{counted(len(one.diagnoses), 'idea')} right alone got lost in the merge." if one.diagnoses else "",
             _drawn(len(kept), "adapters"),
             f"Damage measures: {damage}." if damage else "",
         ),
