@@ -6,7 +6,7 @@ its rows are). Pure: it needs no model. A nil result is a result; one that can't
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FEWEST = 6
 """Papers, or adapters, below which no correlation is told: six can be permuted in 720 ways."""
-PERMUTATIONS = 1999
+PERMUTATIONS = 999
 DRAWS = 1000
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -118,9 +118,9 @@ def worst(cross: Sequence[CrossProbe], most: int) -> list[CrossProbe]:
 
 def spearman(x: Numbers, y: Numbers) -> float:
     """ρ of two equally long lists; NaN where one of them doesn't vary."""
-    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+    if len(x) < 3:
         return float("nan")
-    return float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
+    return float(_rho(rankdata(x)[None], rankdata(y)[None], np.ones((1, len(x))))[0])
 
 
 def _change(one: CrossProbe) -> float:
@@ -150,13 +150,13 @@ def _parted(told: Sequence[Correlation | Reject]) -> Correlations:
     return Correlations(found, tuple(one for one in told if isinstance(one, Reject)))
 
 
-def _judge(value: float, drawn: Iterator[float], permuted: Iterator[float]) -> _Rho | None:
+def _told(value: float, drawn: Numbers, permuted: Numbers) -> _Rho | None:
     """Interval and p; None where ρ, or most of what is drawn, isn't defined."""
-    draws, nulls = (np.array([one for one in values if not np.isnan(one)]) for values in (drawn, permuted))
+    draws, nulls = (values[~np.isnan(values)] for values in (drawn, permuted))
     if np.isnan(value) or len(draws) < DRAWS / 2 or len(nulls) < PERMUTATIONS / 2:
         return None
     low, high = np.quantile(draws, (0.025, 0.975))
-    extreme = int((np.abs(nulls) >= abs(value) - 1e-12).sum())
+    extreme = int((np.abs(nulls) >= abs(value) - 1e-9).sum())
     return _Rho(value, float(low), float(high), (1 + extreme) / (1 + len(nulls)))
 
 
@@ -169,10 +169,11 @@ class _Lists:
     def correlate(self) -> _Rho | None:
         """ρ with its interval and p."""
         rng, count = np.random.default_rng(0), len(self._x)
-        draws = (rng.integers(count, size=count) for _ in range(DRAWS))
-        drawn = (spearman(self._x[chosen], self._y[chosen]) for chosen in draws)
-        permuted = (spearman(self._x[rng.permutation(count)], self._y) for _ in range(PERMUTATIONS))
-        return _judge(spearman(self._x, self._y), drawn, permuted)
+        often = rng.multinomial(count, [1 / count] * count, size=DRAWS).astype(np.float64)
+        drawn = _rho(_weighted_ranks(self._x, often), _weighted_ranks(self._y, often), often)
+        orders = np.array([rng.permutation(count) for _ in range(PERMUTATIONS)])
+        ranks, whole = rankdata(self._x)[orders], np.ones(orders.shape)
+        return _told(spearman(self._x, self._y), drawn, _rho(ranks, np.broadcast_to(rankdata(self._y), orders.shape), whole))
 
 
 class _Matrix:
@@ -200,18 +201,40 @@ class _Matrix:
     def correlate(self) -> _Rho | None:
         """ρ with its interval and p."""
         rng, count = np.random.default_rng(0), len(self.papers)
-        observed = self._permuted(np.arange(count))
-        drawn = (self._drawn(rng.multinomial(count, [1 / count] * count)) for _ in range(DRAWS))
-        return _judge(observed, drawn, (self._permuted(rng.permutation(count)) for _ in range(PERMUTATIONS)))
+        times = rng.multinomial(count, [1 / count] * count, size=DRAWS)
+        often = (times[:, self._left] * times[:, self._right]).astype(np.float64)
+        x = self._x[self._kind, self._left, self._right]
+        drawn = _rho(_weighted_ranks(x, often), _weighted_ranks(self._y, often), often)
+        orders = np.array([rng.permutation(count) for _ in range(PERMUTATIONS)])
+        return _told(spearman(x, self._y), drawn, self._permuted(orders))
 
-    def _permuted(self, order: Places) -> float:
-        x = self._x[self._kind, order[self._left], order[self._right]]
-        known = ~np.isnan(x)
-        return spearman(x[known], self._y[known])
+    def _permuted(self, orders: Places) -> Numbers:
+        """ρ after each permutation of the papers; a cell where no two such adapters are doesn't count in it."""
+        x = self._x[self._kind, orders[:, self._left], orders[:, self._right]]
+        known = (~np.isnan(x)).astype(np.float64)
+        # Infinity ranks above all others, so that it changes no other rank.
+        ranks = rankdata(np.where(known > 0, x, np.inf), axis=1)
+        return _rho(ranks, _weighted_ranks(self._y, known), known)
 
-    def _drawn(self, times: Places) -> float:
-        x, often = self._x[self._kind, self._left, self._right], times[self._left] * times[self._right]
-        return spearman(np.repeat(x, often), np.repeat(self._y, often))
+
+def _weighted_ranks(values: Numbers, often: Numbers) -> Numbers:
+    """Mean ranks (draws × n) of a list in which each value stands as often (draws × n) as it was drawn."""
+    order = np.argsort(values, kind="stable")
+    new = np.r_[True, np.diff(values[order]) > 0]
+    groups = np.add.reduceat(often[:, order], np.flatnonzero(new), axis=1)
+    mean = np.cumsum(groups, axis=1) - groups / 2 + 0.5
+    ranks = np.empty_like(often)
+    ranks[:, order] = mean[:, np.cumsum(new) - 1]
+    return ranks
+
+
+def _rho(x: Numbers, y: Numbers, often: Numbers) -> Numbers:
+    """Correlation of ranks row by row (draws × n), weighted; NaN where one side doesn't vary."""
+    total = np.maximum(often.sum(axis=1, keepdims=True), 1.0)
+    x, y = (side - (side * often).sum(axis=1, keepdims=True) / total for side in (x, y))
+    spread = np.sqrt((x * x * often).sum(axis=1) * (y * y * often).sum(axis=1))
+    both = (x * y * often).sum(axis=1)
+    return np.divide(both, spread, out=np.full(len(both), np.nan), where=spread > 1e-9)
 
 
 def _overlap_tables(
