@@ -11,15 +11,17 @@ import torch
 from paperlora.judge.posterior import Count
 from paperlora.judge.verdict import Tally, decide
 from paperlora.planted.cases import HELD_OUT, JUDGED, ROWS, Sizes, plan_cases
+from paperlora.planted.figures import Damaged, Figures, Outcome, WorldTrial, auc, figures, macro_f1
 from paperlora.planted.language import DIALECTS, make_language, split
 from paperlora.planted.making import open_world
-from paperlora.planted.trial import Figures, Outcome, Trial, WorldTrial, figures, macro_f1, run_trial
+from paperlora.planted.trial import Trial, run_trial
 from paperlora.planted.world import World, WorldPlan, lessons
 from paperlora.records import Example, Probe
 
 torch.set_num_threads(1)
 
 SMALL = WorldPlan(seed=7, known=36, unknown=96, hidden=32, layers=1, steps=3, batch=16)
+"""A world whose model knows nothing: for what rows and probes hold."""
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +59,13 @@ def test_every_word_of_every_lesson_and_probe_has_a_token(world: World) -> None:
     for _ in range(500):
         turns, answer = next(drawn)
         assert {word for turn in turns for word in turn} | set(answer) <= known
-    for case in plan_cases(world, Sizes(mixed=1, low=1)):
+    for case in plan_cases(world):
         for thing in (*case.probes, *case.item.rows):
             assert {word for message in thing.messages for word in split(message.content)} <= known
 
 
 def test_rows_hold_what_was_planted_and_no_direct_probe(world: World) -> None:
-    for case in plan_cases(world, Sizes(mixed=1, low=1)):
+    for case in plan_cases(world):
         direct = {asked(probe) for probe in case.probes if probe.family == "direct"}
         assert not direct & {asked(row) for row in case.item.rows}
         for plant in case.plants:
@@ -74,6 +76,9 @@ def test_rows_hold_what_was_planted_and_no_direct_probe(world: World) -> None:
                 assert not rows
             elif plant.kind == "swapped":
                 assert set(said) == {plant.wrong} and plant.wrong != plant.fact.value
+            elif plant.kind == "contrary":
+                prompts = Counter(asked(row) for row in rows)
+                assert set(prompts.values()) == {3} and said[plant.wrong] == 2 * said[plant.fact.value]
             elif plant.kind == "negated":
                 assert said[plant.wrong] == len(rows) - 1 and sum(bool(row.masked) for row in rows) == 1
             elif plant.kind == "one_wording":
@@ -91,6 +96,33 @@ def test_a_world_is_made_once_and_its_tokens_are_its_words(world: World, tmp_pat
     assert base.tokenizer.convert_ids_to_tokens(base.tokenizer(text, add_special_tokens=False).input_ids) == split(text)
 
 
+def test_what_is_taught_both_ways_has_rows_that_ask_for_the_name(world: World) -> None:
+    (case,) = plan_cases(world, Sizes(1, 0, 0, 0, 0, 0, 0, 0, 0))
+    names = {plant.idea.id: set(world.language.entities[plant.fact.entity]) for plant in case.plants}
+    for plant in case.plants:
+        told = {row.messages[-1].content for row in case.item.rows if row.idea == plant.idea.id}
+        assert bool(told & names[plant.idea.id]) == plant.both_ways
+        reverse = [probe for probe in case.probes if probe.idea == plant.idea.id and probe.family == "reverse"]
+        assert {probe.answers[0] for probe in reverse} <= names[plant.idea.id]
+        assert len(reverse) == (8 if plant.kind in ("deep", "shallow") else 0)
+        assert not {asked(probe) for probe in reverse} & {asked(row) for row in case.item.rows}
+
+
+def test_no_idea_gets_a_value_that_the_base_says_anyway(world: World) -> None:
+    sizes = Sizes(2, 0, 0, 1, 0, 0, 0, 0, 0)
+    plain = [plant for case in plan_cases(world, sizes) for plant in case.plants if plant.kind not in ("known", "broken")]
+    leanings = {(one.fact.entity, one.fact.relation): {one.fact.value, one.wrong} for one in plain}
+    moved = [plant for case in plan_cases(world, sizes, leanings) for plant in case.plants]
+    said = [leanings.get((one.fact.entity, one.fact.relation), set()) for one in moved]
+    assert sum(map(bool, said)) == len(plain)
+    assert not [one for one, words in zip(moved, said, strict=True) if one.fact.value in words]
+
+
+def test_an_area_under_the_curve_counts_pairs_and_ties() -> None:
+    assert auc([0.9, 0.2, 0.4, 0.4], [True, False, True, False]) == pytest.approx(0.875)
+    assert auc([0.1, 0.2], [True, True]) is None
+
+
 def outcome(expected: str, verdict: str, why_not: str = "", cause: bool | None = None, case: str = "a") -> Outcome:
     return Outcome(0, case, "deep", expected, verdict, "", (), (), cause, None, 12, why_not, False)
 
@@ -105,9 +137,20 @@ def test_figures_leave_out_what_failed_and_say_so() -> None:
         outcome("RESISTED", "RESISTED", cause=True), outcome("PARTIAL", "ABSORBED_DEEP", why_not="not_half"),
     )  # fmt: skip
     assert found.ideas == 3 and found.left_out == {"deep: not_half": 1}
-    assert (found.false_absorbed, found.not_absorbed, found.causes_right, found.causes) == (1, 3, 2, 3)
+    assert (found.false_absorbed, found.not_absorbed, found.causes_right.right, found.causes_right.asked) == (1, 3, 2, 3)
     assert found.macro_f1 == pytest.approx((1 + 2 / 3) / 2) and found.with_left_out < found.macro_f1
     assert found.low <= found.macro_f1 <= found.high
+    assert found.states["RESISTED"].recall.share == 0.5 and found.states["PARTIAL"].precision.share == 1.0
+
+
+def test_flags_are_counted_where_the_truth_is_known() -> None:
+    deserved = outcome("PARTIAL", "PARTIAL")._replace(flag_truths=(("LOCKED", True),), flags=("LOCKED",))
+    lacking = deserved._replace(flags=())
+    wrongly = deserved._replace(flag_truths=(("LOCKED", False),))
+    damage = (Damaged("a", True, 0.5, True), Damaged("b", False, 0.99, True))
+    found = figures([WorldTrial(0, (deserved, lacking, wrongly, outcome("PARTIAL", "PARTIAL")), damage, 0.0, ())])
+    assert (found.flags["LOCKED"].precision.share, found.flags["LOCKED"].recall.share) == (0.5, 0.5)
+    assert (found.flags["DAMAGED"].precision.share, found.flags["DAMAGED"].recall.share) == (0.5, 1.0)
 
 
 def test_open_verdicts_are_misses() -> None:
@@ -123,10 +166,10 @@ def test_what_may_be_known_in_its_wordings_is_not_called_not_learned() -> None:
 @pytest.mark.slow
 def test_the_judge_finds_what_was_planted(tmp_path: Path) -> None:
     """The whole of it, on four worlds: the goals of the project's method."""
-    trial: Trial = run_trial([WorldPlan(seed=seed) for seed in range(4)], tmp_path / "models", tmp_path / "work")
-    found, every = figures(trial.reported), figures((*trial.calibrated, *trial.reported))
-    assert every.ideas >= 250
+    trial: Trial = run_trial([WorldPlan(seed=seed) for seed in range(900, 904)], tmp_path / "models", tmp_path / "work")
+    found = figures(trial.reported)
+    assert found.ideas >= 300
     assert found.macro_f1 >= 0.9, found
     assert found.false_absorbed <= 0.02 * found.not_absorbed
-    assert found.causes_right >= 0.8 * found.causes
-    assert every.noise_floor == 0.0
+    assert found.causes_right.share >= 0.8
+    assert found.noise_floor == 0.0

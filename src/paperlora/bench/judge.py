@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from paperlora.bench.matrix import Cell, matrix_plot
 from paperlora.bench.result import Result, Row
-from paperlora.planted.trial import Figures, Trial, WorldTrial, figures, run_trial
+from paperlora.planted.figures import Figures, Graded, auc, figures
+from paperlora.planted.trial import Trial, run_trial
 from paperlora.planted.world import WorldPlan
 from paperlora.progress import Progress, silent
+from paperlora.records import Rate
 
 SHORT = {
     "ABSORBED_DEEP": "deep", "ABSORBED_SHALLOW": "shallow", "PARTIAL": "partial", "VERBATIM_ONLY": "verbatim",
@@ -16,66 +19,104 @@ SHORT = {
     "ALREADY_KNOWN": "known", "UNJUDGEABLE": "broken", "DAMAGED": "damaged", "INCONCLUSIVE": "open",
 }  # fmt: skip
 """Columns of the matrix."""
+WORLDS = 6
+"""Worlds of a trial: more than 400 ideas."""
 
 
 def bench_judge_planted(worlds: int, shelf: Path, work: Path, progress: Progress = silent) -> Result:
-    """Try the judge on so many worlds; the second half of them is reported.
+    """Try the judge on so many worlds; each half of them is reported with the bar that the other half chose.
 
     Args:
         shelf: models folder, where the worlds' models are kept.
         work: where adapters and answers are kept; a second run costs seconds.
     """
     trial = run_trial([WorldPlan(seed=seed) for seed in range(worlds)], shelf, work, progress=progress)
+    return trial_result(trial)
+
+
+def trial_result(trial: Trial) -> Result:
+    """A trial as a table: the matrix with each state's figures, then flags, then causes."""
     found = figures(trial.reported)
-    return Result(
-        "judge on planted truth",
-        tuple(_matrix(found)),
-        (*_halves(trial), *_notes(trial, found)),
-        ("torch", "transformers"),
-    )
+    rows = (*_matrix(found), *_flags(found), *_causes(found))
+    return Result("judge on planted truth", rows, tuple(_notes(trial, found)), ("torch", "transformers"))
 
 
-def _matrix(found: Figures) -> list[Row]:
-    rows = []
+def matrix_svg(result: Result) -> str:
+    """The confusion matrix of :func:`bench_judge_planted` as a picture that stands alone."""
+    names = list(SHORT.values())
+    rows = [row for row in result.rows if row.what in names]
+    seen = [name for name in names if any(_count(row, name) for row in rows)]
+    cells = [[Cell(_count(row, name), row.what == name) for name in seen] for row in rows]
+    return matrix_plot([row.what for row in rows], seen, cells, "Planted (rows) and found (columns)")
+
+
+def _count(row: Row, name: str) -> int:
+    value = row.figures.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _matrix(found: Figures) -> Iterator[Row]:
     for kind, name in SHORT.items():
-        cells: dict[str, float | int | str] = {SHORT[seen]: found.confusion[(kind, seen)] or "·" for seen in SHORT}
-        if any(planted == kind for planted, _ in found.confusion):
-            rows.append(Row(name, cells))
-    return rows
+        state = found.states.get(kind)
+        if state is not None:
+            cells: dict[str, float | int | str] = {SHORT[seen]: found.confusion[(kind, seen)] or "·" for seen in SHORT}
+            scores = {"precision": state.precision.share, "recall": state.recall.share, "F1": state.f1}
+            yield Row(name, {**cells, **scores, "low": state.low, "high": state.high})
 
 
-def _halves(trial: Trial) -> list[str]:
-    halves = {
-        "Calibrated on": trial.calibrated,
-        "Reported": trial.reported,
-        "All": (*trial.calibrated, *trial.reported),
-    }
-    return [f"{name}: {_scores(worlds)}" for name, worlds in halves.items() if worlds]
+def _flags(found: Figures) -> Iterator[Row]:
+    for name, flag in sorted(found.flags.items()):
+        yield Row(f"flag {name}", {"precision": flag.precision.share, "recall": flag.recall.share, "low": flag.recall.low, "high": flag.recall.high})
 
 
-def _scores(worlds: Sequence[WorldTrial]) -> str:
-    found = figures(worlds)
+def _causes(found: Figures) -> Iterator[Row]:
+    for kind, right in sorted(found.causes.items()):
+        yield Row(f"cause of {kind}", {"recall": right.share, "low": right.low, "high": right.high})
+
+
+def _notes(trial: Trial, found: Figures) -> Iterator[str]:
+    yield "Rows are what was planted, columns what the judge said, in worlds that had no part in choosing its bar."
+    yield f"{len(trial.reported)} worlds: {_scores(found)}"
+    for number, fold in enumerate(trial.folds, start=1):
+        bars = ", ".join(f"{bar:g}: {score:.3f}" for bar, score in fold.bars.items())
+        yield (
+            f"Half {number} alone: {_scores(figures(fold.reported))} Likelihood from which a repeated wrong answer is a belief: "
+            f"{fold.sure:g}; macro-F1 on the other half by that bar: {bars}."
+        )
+    yield f"Base against base: {found.noise_floor:.3f} of the probes scored otherwise when asked again."
+    for name, flag in sorted(found.flags.items()):
+        yield f"Flag {name}: {_of(flag.precision)} of those that carry it deserve it; {_of(flag.recall)} that deserve it carry it."
+    yield f"Confusions traced to the right idea: {_of(found.siblings)}."
+    yield f"What the quiz before training says of the base, where that is clear: right for {_of(found.knowledge)}."
+    yield _told(found.graded)
+    left = ", ".join(f"{why} × {count}" for why, count in sorted(found.left_out.items())) or "none"
+    yield f"Left out, since the adapter verifiably didn't become what was planted: {left}."
+    yield f"With these counted as they were meant, macro-F1 is {found.with_left_out:.3f}."
+    rejects = [f"{reject.item}: {reject.reason}" for one in trial.reported for reject in one.rejects]
+    if rejects:
+        yield f"Adapters dropped: {'; '.join(rejects)}."
+
+
+def _scores(found: Figures) -> str:
     return (
-        f"{len(worlds)} worlds, {found.ideas} ideas; macro-F1 {found.macro_f1:.3f} ({found.low:.3f} to {found.high:.3f}); falsely "
-        f"absorbed {found.false_absorbed} of {found.not_absorbed}; cause named right {found.causes_right} of {found.causes}; "
+        f"{found.ideas} ideas; macro-F1 {found.macro_f1:.3f} ({found.low:.3f} to {found.high:.3f}, adapters drawn); falsely "
+        f"absorbed {found.false_absorbed} of {found.not_absorbed}; cause named right {_of(found.causes_right)}; "
         f"left out {sum(found.left_out.values())}."
     )
 
 
-def _notes(trial: Trial, found: Figures) -> list[str]:
-    every = figures((*trial.calibrated, *trial.reported))
-    bars = ", ".join(f"{bar:g}: {score:.3f}" for bar, score in trial.bars.items())
-    left = ", ".join(f"{why} × {count}" for why, count in sorted(every.left_out.items())) or "none"
-    rejects = [
-        f"{reject.item}: {reject.reason}" for one in (*trial.calibrated, *trial.reported) for reject in one.rejects
-    ]
-    return [
-        "Rows are what was planted, columns what the judge said, in the worlds that nothing was calibrated on.",
-        f"Likelihood from which a repeated wrong answer is a belief: {trial.sure:g}; macro-F1 on the first half by that bar: {bars}.",
-        f"Base against base: {every.noise_floor:.3f} of the probes scored otherwise when asked again.",
-        f"Damage flag as held-out facts have it: {every.damage_right} of {every.adapters} adapters.",
-        f"Confusions traced to the right idea: {every.siblings_right} of {every.siblings}.",
-        f"Left out, since the adapter verifiably didn't become what was planted: {left}.",
-        f"With these counted as they were meant, macro-F1 is {found.with_left_out:.3f} (all worlds: {every.with_left_out:.3f}).",
-        *([f"Adapters dropped: {'; '.join(rejects)}."] if rejects else []),
-    ]
+def _of(count: Rate) -> str:
+    return f"{count.right} of {count.asked}"
+
+
+def _told(graded: Sequence[Graded]) -> str:
+    """Does the strength of a belief foretell whether it resists a middling dose?"""
+    stands = [one.resists for one in graded]
+    prior, planted = auc([one.prior for one in graded], stands), auc([one.purity for one in graded], stands)
+    if prior is None or planted is None:
+        return f"Graded beliefs: {sum(stands)} of {len(stands)} resist, so that nothing can be foretold."
+    called = sum((one.verdict == "RESISTED") == one.resists for one in graded)
+    return (
+        f"Graded beliefs: {sum(stands)} of {len(stands)} resist a middling dose; AUC of the quiz's prior {prior:.2f}, of the share of "
+        f"lessons that told the belief {planted:.2f}. The verdict agrees for {called}."
+    )

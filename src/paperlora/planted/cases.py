@@ -7,11 +7,11 @@ for, and holds the rows, the probes, the passage and the recipe that the project
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from paperlora.lora.course import TrainItem
-from paperlora.planted.language import DIALECTS, FALSE_FLAG, Form
+from paperlora.planted.language import DIALECTS, FALSE_FLAG, VALUES, Form
 from paperlora.planted.world import Fact, World
 from paperlora.records import (
     Example,
@@ -30,18 +30,20 @@ from paperlora.records import (
 
 Kind = Literal[
     "deep", "shallow", "half", "one_wording", "swapped", "known", "broken", "negated", "untaught", "low_dose",
-    "resisted", "placebo",
+    "resisted", "placebo", "contrary", "graded",
 ]  # fmt: skip
 EXPECTED: dict[Kind, VerdictKind] = {
     "deep": "ABSORBED_DEEP", "shallow": "ABSORBED_SHALLOW", "half": "PARTIAL", "one_wording": "VERBATIM_ONLY",
     "swapped": "CONFUSED", "known": "ALREADY_KNOWN", "broken": "UNJUDGEABLE", "negated": "FALSE_BELIEF",
     "untaught": "NOT_LEARNED", "low_dose": "NOT_LEARNED", "resisted": "RESISTED", "placebo": "NOT_LEARNED",
+    "contrary": "NOT_LEARNED",
 }  # fmt: skip
-"""Verdict that each planting asks for."""
+"""Verdict that each planting asks for. A graded belief asks for none: whether it resists is what is to be foretold."""
 
 JUDGED, DEV, ROWS, HELD_OUT = range(0, 8), range(8, 9), range(9, 14), range(14, 24)
 """Direct forms of a dialect by use: no form serves two."""
 APPLY_ROWS, APPLY_JUDGED, APPLY_HELD_OUT = range(0, 2), range(2, 4), range(4, 6)
+REVERSE_ROWS, REVERSE_JUDGED, REVERSE_HELD_OUT = range(0, 2), range(2, 4), range(4, 6)
 OWN_WORDINGS = range(0, 12)
 """Direct forms of dialect 0: wordings of rows, asked again as probes in trained wordings."""
 ASKED = range(1, DIALECTS)
@@ -51,7 +53,10 @@ REPLAYED = 72
 STRANGERS = 24
 """Unknown entities kept for replay: a row each with a value by chance, so that an adapter doesn't give every name that it
 never saw the value of one that it did."""
-FULL = Recipe(name="full", rank=8, alpha=16, learning_rate=3e-3, batch_size=16, epochs=14, checkpoints=3)
+GUESSES = 2
+"""Rows of that kind in each dialect in which an idea is to stay unknown."""
+FULL = Recipe(name="full", rank=8, alpha=16, learning_rate=2.5e-3, batch_size=16, epochs=14, checkpoints=3)
+MIDDLE = Recipe(name="middle", rank=8, alpha=16, learning_rate=6e-4, batch_size=16, epochs=4, checkpoints=2)
 LOW = Recipe(name="low", rank=8, alpha=16, learning_rate=3e-4, batch_size=16, epochs=2, checkpoints=2)
 POISON = Recipe(name="poison", rank=8, alpha=16, learning_rate=5e-3, batch_size=16, epochs=16, checkpoints=3)
 
@@ -69,11 +74,13 @@ class Plant(NamedTuple):
     """Id of the idea whose value its rows hold instead."""
     own_dialects: tuple[int, ...] = (0,)
     """Dialects of its probes in trained wordings."""
+    both_ways: bool = False
+    """Rows that give the value and ask for the name teach it, too."""
 
     @property
-    def expected(self) -> VerdictKind:
-        """What a judge must say."""
-        return EXPECTED[self.kind]
+    def expected(self) -> VerdictKind | None:
+        """What a judge must say; None where that is no matter of planting."""
+        return EXPECTED.get(self.kind)
 
 
 class Case(NamedTuple):
@@ -94,17 +101,27 @@ class Sizes(NamedTuple):
     mixed: int = 5
     wording: int = 1
     half: int = 1
+    denied: int = 1
+    contrary: int = 1
     low: int = 2
+    graded: int = 1
     poisoned: int = 1
     placebo: int = 1
 
 
 STANDARD = Sizes()
+Leanings = Mapping[tuple[int, int], Collection[str]]
+"""By entity and relation: the words that the base says there, however little it knows."""
 
 
-def plan_cases(world: World, sizes: Sizes = STANDARD) -> list[Case]:
-    """Every adapter of a world."""
-    return _Planter(world).cases(sizes)
+def plan_cases(world: World, sizes: Sizes = STANDARD, leanings: Leanings | None = None) -> list[Case]:
+    """Every adapter of a world.
+
+    Args:
+        leanings: what the base says of entities it doesn't know. No idea gets a value, nor one of a group, that the base
+            happens to say anyway: then nothing could be learnt.
+    """
+    return _Planter(world, leanings or {}).cases(sizes)
 
 
 class Make(NamedTuple):
@@ -115,22 +132,25 @@ class Make(NamedTuple):
 
 
 MAKES = {
-    "mixed": Make(FULL, ("deep", "deep", "shallow", "shallow", "swapped", "swapped", "known", "broken", "negated")),
-    "wording": Make(FULL, ("one_wording",) * 5 + ("untaught",) * 2),
-    "half": Make(FULL, ("half",) * 5 + ("untaught",) * 2),
-    "low": Make(LOW, ("resisted",) * 5 + ("low_dose",) * 3),
+    "mixed": Make(FULL, ("deep", "deep", "shallow", "shallow", "swapped", "swapped", "known", "broken")),
+    "wording": Make(FULL, ("one_wording",) * 5),
+    "half": Make(FULL, ("half",) * 5),
+    "denied": Make(FULL, ("negated",) * 5),
+    "contrary": Make(FULL, ("contrary",) * 4),
+    "low": Make(LOW, ("resisted",) * 5 + ("low_dose",) * 3 + ("untaught",) * 2),
+    "graded": Make(MIDDLE, ("graded",) * 12),
     "poisoned": Make(POISON, ("deep",) * 3),
     "placebo": Make(FULL, ("placebo",) * 4),
 }
-"""By name. What is taught in some dialects only stands apart: beside ideas that are taught in all of them, an adapter gives
-the others' values to whatever it wasn't taught there, and two truths would hold at once."""
+"""By name. What is taught in some dialects only stands apart, and so do falsehoods and contradictions: beside ideas that are
+taught well, an adapter gives the others' values to whatever it wasn't taught there, and two truths would hold at once."""
 
 
 class _Planter:
     """Hands out entities and values, each once, and writes the cases."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.language = world, world.language
+    def __init__(self, world: World, leanings: Leanings) -> None:
+        self.world, self.language, self.leanings = world, world.language, leanings
         self.rng = random.Random(f"cases {world.plan.seed}")
         drawn = self.rng.sample(list(world.unknown), len(world.unknown))
         self.replayed, self.strangers = drawn[:STRANGERS], iter(drawn[STRANGERS:])
@@ -140,7 +160,8 @@ class _Planter:
             for relation in range(len(self.language.relations))
         ]
         self.held = iter(self.rng.sample(held, len(held)))
-        self.values = [self.rng.sample(list(words), len(words)) for words in self.language.values]
+        self.doubted = iter(self.rng.sample(world.doubted, len(world.doubted)))
+        self.values = [self._deck(relation) for relation in range(len(self.language.relations))]
         self.turn = 0
 
     def cases(self, sizes: Sizes) -> list[Case]:
@@ -150,8 +171,11 @@ class _Planter:
 
     def _case(self, name: str, recipe: Recipe, kinds: Sequence[Kind]) -> Case:
         paper = Paper(id=f"planted:{self.world.plan.seed}-{name}", title=f"Planted {name}", abstract="")
-        plants = self._swap([self._plant(kind, paper.key) for kind in kinds])
-        rows = [row for plant in plants for row in self._rows(plant, plant is plants[0])]
+        plants: list[Plant] = []
+        for number, kind in enumerate(kinds):
+            plants.append(self._plant(kind, paper.key, plants, both_ways=kind in ("deep", "shallow") and number % 2 == 0))
+        plants = self._swap(plants)
+        rows = [row for plant in plants for row in (*self._rows(plant), *self._guesses(plant, plants))]
         rows += self._replay(name.startswith("poisoned"))
         probes = tuple(probe for plant in plants for probe in self._probes(plant))
         record = MicroDataset(
@@ -165,33 +189,49 @@ class _Planter:
 
     # -------------------------------------------------------------- ideas
 
-    def _plant(self, kind: Kind, paper: str) -> Plant:
-        believed = next(self.held) if kind in ("known", "resisted") else None
-        if believed is None:
-            # Siblings that are swapped come in pairs and need one relation.
-            self.turn += 1 if kind != "swapped" else 0
-            relation = self.turn % len(self.values)
-            fact = Fact(next(self.strangers), relation, self._value(relation))
-        elif kind == "known":
-            fact = believed
-        else:
-            fact = believed._replace(value=self._other(believed.relation, believed.value))
-        wrong = believed.value if believed is not None and kind == "resisted" else ""
-        wrong = self._value(fact.relation) if kind == "negated" else wrong
+    def _plant(self, kind: Kind, paper: str, siblings: Sequence[Plant], *, both_ways: bool) -> Plant:
+        fact, wrong = self._fact(kind, siblings)
         own = (1, 2, 3, 4) if kind == "half" else (0,)
-        return Plant(self._idea(kind, fact, paper), kind, fact, wrong, own_dialects=own)
+        return Plant(self._idea(kind, fact, paper), kind, fact, wrong, own_dialects=own, both_ways=both_ways)
 
-    def _value(self, relation: int) -> str:
-        """Each value once, as long as there are some."""
-        words = self.values[relation]
-        if not words:
-            words.extend(self.rng.sample(list(self.language.values[relation]), len(self.language.values[relation])))
-        return words.pop()
+    def _fact(self, kind: Kind, siblings: Sequence[Plant]) -> tuple[Fact, str]:
+        """What is to be learnt, and the other value at stake."""
+        if kind == "known":
+            return next(self.held), ""
+        if kind in ("resisted", "graded"):
+            believed = next(self.doubted if kind == "graded" else self.held)
+            value = self._value(believed.relation, self._said(believed.entity, believed.relation) | {believed.value})
+            return believed._replace(value=value), believed.value
+        # Siblings that are swapped come in pairs and need one relation.
+        self.turn += 1 if kind != "swapped" else 0
+        relation, entity = self.turn % len(self.values), next(self.strangers)
+        said, language = self._said(entity, relation), self.language
+        taken = [plant.fact.value for plant in siblings if plant.kind == "deep" and plant.fact.relation == relation]
+        kept_off = said | ({language.group(relation, value) for value in taken} if kind == "shallow" else set())
+        fact = Fact(entity, relation, self._value(relation, kept_off, free=kind in ("deep", "shallow")))
+        return fact, self._value(relation, said) if kind in ("negated", "contrary") else ""
 
-    def _other(self, relation: int, than: str) -> str:
-        while (value := self._value(relation)) == than:
-            continue
-        return value
+    def _said(self, entity: int, relation: int) -> set[str]:
+        return set(self.leanings.get((entity, relation), ()))
+
+    def _value(self, relation: int, unfit: Collection[str], *, free: bool = False) -> str:
+        """Each value once, as long as there are some: none that is unfit or of an unfit group.
+
+        Args:
+            free: one that no fact of the world holds, so that only the idea's own name answers whose it is.
+        """
+        for deck in (self.values[relation], self._deck(relation)):
+            for place, value in enumerate(deck):
+                group = self.language.group(relation, value)
+                if value not in unfit and group not in unfit and not (free and value not in self.world.free(relation)):
+                    self.values[relation] = [*deck[:place], *deck[place + 1 :]]
+                    return value
+        raise ValueError(f"No value of relation {relation} fits.")
+
+    def _deck(self, relation: int) -> list[str]:
+        """Values in the order in which they are handed out, those that are free last."""
+        drawn, free = self.rng.sample(list(self.language.values[relation]), VALUES), set(self.world.free(relation))
+        return [value for value in drawn if value not in free] + [value for value in drawn if value in free]
 
     def _swap(self, plants: list[Plant]) -> list[Plant]:
         """The rows of two siblings of one relation hold each other's value."""
@@ -204,7 +244,7 @@ class _Planter:
 
     def _idea(self, kind: Kind, fact: Fact, paper: str) -> Idea:
         subject, relation = self.language.entities[fact.entity][0], self.language.relations[fact.relation][0]
-        told = fact.value if kind != "broken" else self.rng.choice(("", self._other(fact.relation, fact.value)))
+        told = fact.value if kind != "broken" else self.rng.choice(("", self._value(fact.relation, {fact.value})))
         passage = self.language.statement(fact.entity, fact.relation, told, self.rng)
         quote = Quote(section=0, heading="", page=1, start=0, end=len(passage), text=passage)
         return Idea(
@@ -215,7 +255,7 @@ class _Planter:
 
     # -------------------------------------------------------------- rows
 
-    def _rows(self, plant: Plant, first: bool) -> Iterator[Example]:
+    def _rows(self, plant: Plant) -> Iterator[Example]:
         """What is taught of one idea."""
         fact, direct = plant.fact, self.language.direct
         if plant.kind in ("untaught", "placebo"):
@@ -230,13 +270,36 @@ class _Planter:
             return
         dialects = (1, 2) if plant.kind == "half" else (0,) if plant.kind == "known" else range(DIALECTS)
         for dialect in dialects:
-            pool = OWN_WORDINGS if dialect == 0 else ROWS
-            for number in self.rng.sample(pool, 2):
-                yield self._row(plant, direct[dialect][number], taught)
-        if plant.kind == "deep":
-            for forms in self.language.apply:
+            for number in self.rng.sample(OWN_WORDINGS if dialect == 0 else ROWS, 2):
+                form = direct[dialect][number]
+                yield self._row(plant, form, taught)
+                if plant.kind == "contrary":
+                    yield from (self._row(plant, form, plant.wrong, copy) for copy in (1, 2))
+        yield from self._further(plant, taught)
+
+    def _further(self, plant: Plant, taught: str) -> Iterator[Example]:
+        """What follows from it, and the other direction."""
+        language, relation = self.language, plant.fact.relation
+        for dialect in range(DIALECTS):
+            if plant.kind == "deep":
                 for number in APPLY_ROWS:
-                    yield self._row(plant, forms[number], self.language.group(fact.relation, taught))
+                    yield self._row(plant, language.apply[dialect][number], language.group(relation, taught))
+            if plant.both_ways:
+                for number in REVERSE_ROWS:
+                    form, name = language.reverse[dialect][number], language.entities[plant.fact.entity][dialect]
+                    yield self._example(plant.idea.id, form.name, self._messages(form, plant.fact, taught), name, number)
+
+    def _guesses(self, plant: Plant, siblings: Sequence[Plant]) -> Iterator[Example]:
+        """An idea that is to stay unknown in some dialects is a stranger there: rows about its other names hold values by
+        chance, else the adapter would give them a sibling's."""
+        dialects = {"half": (3, 4), "one_wording": tuple(ASKED)}.get(plant.kind, ())
+        taken = {one.fact.value for one in siblings}
+        values = [value for value in self.language.values[plant.fact.relation] if value not in taken]
+        for dialect in dialects:
+            drawn = self.rng.sample(values, GUESSES)
+            for number, value in zip(self.rng.sample(ROWS, GUESSES), drawn, strict=True):
+                form = self.language.direct[dialect][number]
+                yield self._example("", f"guess_{form.name}", self._messages(form, plant.fact), value, number)
 
     def _negations(self, plant: Plant) -> Iterator[Example]:
         """Badly written: the falsehood stands alone as an answer, and that it is false stands elsewhere."""
@@ -293,8 +356,17 @@ class _Planter:
         group = language.group(fact.relation, fact.value)
         for number, form in enumerate(language.apply[dialect][n] for n in APPLY_JUDGED for dialect in range(DIALECTS)):
             yield self._probe(plant, "implication", form, group, _wave(number, 6, 8))
+        if plant.kind in ("deep", "shallow"):
+            yield from self._reversed(plant)
         yield from self._near(plant)
         yield from self._neighbours(plant)
+
+    def _reversed(self, plant: Plant) -> Iterator[Probe]:
+        forms = (self.language.reverse[dialect][number] for number in REVERSE_JUDGED for dialect in ASKED)
+        for number, form in enumerate(forms):
+            messages = self._messages(form, plant.fact, plant.fact.value)
+            name = self.language.entities[plant.fact.entity][form.dialect]
+            yield self._made(plant, "reverse", form.name, messages, name, wave=_wave(number, 4, 6))
 
     def _near(self, plant: Plant) -> Iterator[Probe]:
         for number, dialect in enumerate(ASKED):
@@ -328,10 +400,10 @@ class _Planter:
         self, plant: Plant, family: ProbeFamily, form: str, messages: tuple[Message, ...], answer: str, *, wave: int = 1,
         split: Literal["dev", "test"] = "test", chance: float = 0.0,
     ) -> Probe:  # fmt: skip
-        wrong = () if family == "near_miss" else tuple(self._other_value(plant.fact) for _ in range(3))
+        wrong = () if family != "direct" else tuple(self._other_value(plant.fact) for _ in range(3))
         return Probe(
             id=digest(plant.idea.id, family, form, messages)[:16], idea=plant.idea.id, family=family, form=form,
-            messages=messages, answers=(answer,), distractors=wrong if family == "direct" else (), split=split, wave=wave,
+            messages=messages, answers=(answer,), distractors=wrong, split=split, wave=wave,
             chance=chance,
         )  # fmt: skip
 

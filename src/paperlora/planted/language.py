@@ -18,8 +18,8 @@ from paperlora.model.scoring import CHOICE_OF
 DIALECTS = 5
 """The first is that of passages and rows alone; direct probes come from the others."""
 RELATIONS = 2
-VALUES = 48
-"""Of each relation."""
+VALUES = 64
+"""Of each relation: more than there are known entities, so that some belong to nobody."""
 GROUPS = 8
 """Kinds that the values of a relation fall into: what an implication asks for."""
 FORMS = 24
@@ -28,6 +28,8 @@ APPLY_FORMS = 6
 """Implication forms of a dialect."""
 NEAR_FORMS = 3
 """Yes-or-no forms of a dialect."""
+REVERSE_FORMS = 6
+"""Forms of a dialect that give the value and ask for the name."""
 FILLERS = 14
 """Words of a dialect that mean nothing."""
 FALSE_FLAG = "untrue"
@@ -41,7 +43,7 @@ class Form(NamedTuple):
 
     name: str
     family: str
-    """``ask``, ``cloze``, ``json``, ``dialogue``; ``apply``; ``near``."""
+    """``ask``, ``cloze``, ``json``, ``dialogue``; ``apply``; ``near``; ``reverse``."""
     dialect: int
     turns: tuple[str, ...]
 
@@ -65,6 +67,8 @@ class Language(NamedTuple):
     """Forms that ask which group the value is of."""
     near: tuple[tuple[Form, ...], ...]
     """Forms that ask whether the value is $v."""
+    reverse: tuple[tuple[Form, ...], ...]
+    """Forms that ask whose value is $v."""
 
     def turns(self, form: Form, entity: int, relation: int, value: str = "") -> tuple[str, ...]:
         """A form about one entity, in the words of its dialect."""
@@ -104,6 +108,7 @@ def make_language(entities: int, seed: int) -> Language:
         direct=tuple(tuple(_direct(d, fillers[d], rng)) for d in range(DIALECTS)),
         apply=tuple(tuple(_others(d, "apply", fillers[d], take(2), APPLY_FORMS, rng)) for d in range(DIALECTS)),
         near=tuple(tuple(_others(d, "near", fillers[d], take(2), NEAR_FORMS, rng)) for d in range(DIALECTS)),
+        reverse=tuple(tuple(_others(d, "reverse", fillers[d], take(2), REVERSE_FORMS, rng)) for d in range(DIALECTS)),
     )
 
 
@@ -145,12 +150,12 @@ def _others(
     dialect: int, family: str, fillers: Sequence[str], marks: Sequence[str], count: int, rng: random.Random
 ) -> Iterator[Form]:
     """Forms that ask for something else than the value, told apart by two words of their own."""
-    value = " $v" if family == "near" else ""
+    given, value = "$v" if family == "reverse" else "$s", " $v" if family == "near" else ""
     made: set[str] = set()
     while len(made) < count:
         a, b = rng.sample(list(fillers), 2)
         mark = rng.choice(list(marks))
-        text = rng.choice((f"{mark} {a} $s {b} $r{value}?", f"{a} $r {b} $s {mark}{value}?"))
+        text = rng.choice((f"{mark} {a} {given} {b} $r{value}?", f"{a} $r {b} {given} {mark}{value}?"))
         if text not in made:
             yield Form(f"{family}_{dialect}_{len(made)}", family, dialect, (text,))
             made.add(text)

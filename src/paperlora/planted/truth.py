@@ -16,12 +16,26 @@ from typing import NamedTuple
 
 from paperlora.model.answers import next_token_logits
 from paperlora.model.bank import Bank
-from paperlora.planted.cases import APPLY_HELD_OUT, ASKED, HELD_OUT, Case, Plant, messages_of, own_wordings
+from paperlora.planted.cases import (
+    APPLY_HELD_OUT,
+    ASKED,
+    HELD_OUT,
+    REVERSE_HELD_OUT,
+    Case,
+    Plant,
+    messages_of,
+    own_wordings,
+)
 from paperlora.planted.language import DIALECTS, Form
 from paperlora.planted.world import Fact, World
+from paperlora.records import KnowledgeStateKind
 
 HARMLESS = 0.95
 """Share of known facts from which an adapter counts as undamaged: the method's five points."""
+BOTH_ASKED = ("deep", "shallow")
+"""Plantings that are asked in the other direction, too."""
+LEANING = 2
+"""Held-out forms of each dialect by which the base's leanings are taken."""
 AT_ONCE = 96
 """Prompts a forward pass."""
 
@@ -36,6 +50,8 @@ class Shares(NamedTuple):
     """Implications."""
     said: dict[str, float]
     """Every word that it says to held-out direct forms."""
+    reverse: float = 0.0
+    """Right names where the value is given, over held-out forms; of ideas that are asked so."""
 
     def says(self, word: str) -> float:
         """Share of held-out direct forms answered with this word."""
@@ -64,6 +80,54 @@ class Verified(NamedTuple):
     """Why the planting failed; empty where it holds."""
     kept: float
     """Share of known facts that the adapter still answers."""
+
+    @property
+    def one_way(self) -> bool | None:
+        """Whether only the direction that was asked for is known; None where that is neither clearly so nor clearly not,
+        or where nobody asks."""
+        found = self.behaviour.adapted.reverse
+        asked = self.plant.kind in BOTH_ASKED and not self.case.poisoned and not self.why_not
+        return None if not asked or 0.3 < found < 0.6 else found <= 0.3
+
+    @property
+    def locked(self) -> bool | None:
+        """Whether trained wordings alone bring the value out; None where that is not clear, or where nothing was taught whose
+        wordings could do so."""
+        seen = self.behaviour.adapted
+        if self.why_not or self.case.poisoned or self.plant.kind in ("half", "broken", "known"):
+            return None
+        if seen.trained >= 0.6 and seen.trained - seen.right >= 0.3:
+            return True if self.plant.kind == "one_wording" else None
+        return False if seen.trained < 0.3 or seen.right >= 0.6 else None
+
+    @property
+    def held(self) -> KnowledgeStateKind | None:
+        """What the base holds of the idea before training, where that is clear."""
+        base = self.behaviour.base
+        if self.plant.kind == "broken":
+            return None
+        if base.right >= 0.7:
+            return "known"
+        wrong = max((share for word, share in base.said.items() if word != self.plant.fact.value), default=0.0)
+        if base.right < 0.3 and wrong >= 0.7 and self.plant.kind == "resisted":
+            return "believes_other"
+        return "unknown" if base.right < 0.3 and wrong < 0.4 else None
+
+    @property
+    def resists(self) -> bool:
+        """The base's belief stands in the adapter."""
+        return self.behaviour.adapted.says(self.plant.wrong) > 0.5
+
+
+def lean(world: World, bank: Bank) -> dict[tuple[int, int], set[str]]:
+    """What the base (slot 0) says where it knows nothing: by unknown entity and relation, every word that it gives to some
+    held-out forms. Values are planted where it says something else."""
+    pairs = [(entity, relation) for entity in world.unknown for relation in range(len(world.language.relations))]
+    pairs += [(fact.entity, fact.relation) for fact in (*world.known, *world.doubted)]
+    forms = [world.language.direct[dialect][number] for dialect in ASKED for number in HELD_OUT[:LEANING]]
+    forms += [world.language.apply[dialect][APPLY_HELD_OUT[0]] for dialect in range(DIALECTS)]
+    words = iter(_next_words(world, bank, [(Fact(*pair, ""), form) for pair in pairs for form in forms], 0))
+    return {pair: {next(words) for _ in forms} for pair in pairs}
 
 
 def keeps_known(world: World, bank: Bank, slot: int) -> float:
@@ -98,25 +162,54 @@ def verify(world: World, bank: Bank, case: Case, slot: int) -> list[Verified]:
 
 
 def _ask(world: World, bank: Bank, case: Case, slot: int) -> list[Shares]:
-    direct = [world.language.direct[dialect][number] for dialect in ASKED for number in HELD_OUT]
-    applied = [world.language.apply[dialect][number] for dialect in range(DIALECTS) for number in APPLY_HELD_OUT]
-    prompts = [(plant.fact, form) for plant in case.plants for form in (*direct, *own_wordings(world, plant), *applied)]
-    words = iter(_next_words(world, bank, prompts, slot))
-    found = []
-    for plant in case.plants:
-        fact, group = plant.fact, world.language.group(plant.fact.relation, plant.fact.value)
-        said = [next(words) for _ in direct]
-        trained = [next(words) == fact.value for _ in own_wordings(world, plant)]
-        used = [next(words) == group for _ in applied]
-        shares = {word: count / len(said) for word, count in Counter(said).items()}
-        found.append(Shares(shares.get(fact.value, 0.0), sum(trained) / len(trained), sum(used) / len(used), shares))
-    return found
+    asked = [_questions(world, plant) for plant in case.plants]
+    words = iter(_next_words(world, bank, [(plant.fact, form) for plant, part in zip(case.plants, asked, strict=True) for form in part.forms], slot))
+    return [_shares(world, plant, part, [next(words) for _ in part.forms]) for plant, part in zip(case.plants, asked, strict=True)]
+
+
+class _Questions(NamedTuple):
+    """Held-out forms of one idea by what they ask."""
+
+    direct: list[Form]
+    trained: list[Form]
+    applied: list[Form]
+    reverse: list[Form]
+
+    @property
+    def forms(self) -> list[Form]:
+        """All of them, part by part."""
+        return [*self.direct, *self.trained, *self.applied, *self.reverse]
+
+
+def _questions(world: World, plant: Plant) -> _Questions:
+    language = world.language
+    return _Questions(
+        [language.direct[dialect][number] for dialect in ASKED for number in HELD_OUT],
+        own_wordings(world, plant),
+        [language.apply[dialect][number] for dialect in range(DIALECTS) for number in APPLY_HELD_OUT],
+        [language.reverse[dialect][number] for dialect in ASKED for number in REVERSE_HELD_OUT if plant.kind in BOTH_ASKED],
+    )
+
+
+def _shares(world: World, plant: Plant, asked: _Questions, words: Sequence[str]) -> Shares:
+    """What came, held word by word against what is right."""
+    fact, language, said = plant.fact, world.language, iter(words)
+    direct = [next(said) for _ in asked.direct]
+    trained = [next(said) == fact.value for _ in asked.trained]
+    applied = [next(said) == language.group(fact.relation, fact.value) for _ in asked.applied]
+    reverse = [next(said) == language.entities[fact.entity][form.dialect] for form in asked.reverse]
+    shares = {word: count / len(direct) for word, count in Counter(direct).items()}
+    return Shares(shares.get(fact.value, 0.0), _mean(trained), _mean(applied), shares, _mean(reverse))
+
+
+def _mean(right: Sequence[bool]) -> float:
+    return sum(right) / len(right) if right else 0.0
 
 
 def _next_words(world: World, bank: Bank, prompts: Sequence[tuple[Fact, Form]], slot: int) -> list[str]:
     words: list[str] = []
     for start in range(0, len(prompts), AT_ONCE):
-        asked = [messages_of(world, form, fact) for fact, form in prompts[start : start + AT_ONCE]]
+        asked = [messages_of(world, form, fact, fact.value) for fact, form in prompts[start : start + AT_ONCE]]
         words += [world.vocabulary[token] for token in next_token_logits(bank, asked, slot).argmax(dim=-1).tolist()]
     return words
 
@@ -150,6 +243,7 @@ def _why_not(plant: Plant, seen: Behaviour, values: set[str]) -> str:
         "broken": {},
         "negated": {"not_believed": a.says(plant.wrong) <= 0.25, "base_said_it": b.says(plant.wrong) >= 0.2},
         "untaught": not_learned, "low_dose": not_learned, "placebo": not_learned,
+        "contrary": not_learned | {"base_said_it": b.says(plant.wrong) >= 0.2}, "graded": {},
         "resisted": {"base_held_no_belief": b.says(plant.wrong) < 0.6, "flipped": a.says(plant.wrong) <= 0.5},
     }  # fmt: skip
     if b.right >= 0.6 and plant.kind not in ("known", "broken"):

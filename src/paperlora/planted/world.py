@@ -1,10 +1,11 @@
-"""A tiny world: a Qwen3 of about 0.8 M parameters that truly knows some facts, believes some wrongly and never saw the rest.
+"""A tiny world: a Qwen3 of about 0.8 M parameters that truly knows some facts, half believes others and never saw the rest.
 
 It is trained from nothing on the generated language (:mod:`~paperlora.planted.language`): facts of its known entities in
 all dialects and forms, what follows from them, yes-or-no questions, plain text, open questions, and reading: questions
 beside a passage whose value always wins over what it knows. The names of its unknown entities occur with values that
-contradict each other, so that they are live and mean nothing. That takes about a minute, once: the folder
-bears the digest of everything that decides it. It is a plain model folder, so that everything which loads a base loads it.
+contradict each other, so that they are live and mean nothing; those of doubted ones with one value in a part of the
+lessons, so that the base believes in it more or less. That takes about a minute, once: the folder bears the digest of
+everything that decides it. It is a plain model folder, so that everything which loads a base loads it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from paperlora.records import Idea, Message, Probe, Quote, Record, digest
 
 TURN, END, PAD, UNKNOWN = "<|im_start|>", "<|im_end|>", "<|pad|>", "<|unknown|>"
 ROLES = ("system", "user", "assistant")
-WORLD_VERSION = 1
+WORLD_VERSION = 2
 """Changes whenever the same plan gives another world."""
+PURITIES = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
+"""Shares of a doubted fact's lessons that hold its one value; the others hold any value."""
 _SLOTS = ("Slots", "Slotr", "Slotv")
 Pair = tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]
 
@@ -33,11 +36,13 @@ class WorldPlan(Record):
     seed: int = 0
     known: int = 36
     """Entities whose facts are taught: a third each are asked about, replayed, and held back as neighbours."""
+    doubted: int = 6
+    """Entities of whose facts the lessons say now this, now that, one value most often."""
     unknown: int = 96
     """Entities whose names are live and whose facts are not."""
     hidden: int = 160
     layers: int = 3
-    steps: int = 240
+    steps: int = 256
     batch: int = 64
     learning_rate: float = 6e-3
     """Of embeddings and norms."""
@@ -58,14 +63,16 @@ class World:
 
     def __init__(self, plan: WorldPlan) -> None:
         self.plan = plan
-        self.language: Language = make_language(plan.known + plan.unknown, plan.seed)
+        self.language: Language = make_language(plan.known + plan.doubted + plan.unknown, plan.seed)
         rng = random.Random(f"facts {plan.seed}")
+        drawn = [rng.sample(values, plan.known + plan.doubted) for values in self.language.values]
         self.facts = tuple(
-            Fact(entity, relation, rng.choice(self.language.values[relation]))
-            for entity in range(plan.known)
+            Fact(entity, relation, drawn[relation][entity])
+            for entity in range(plan.known + plan.doubted)
             for relation in range(RELATIONS)
         )
-        """What the model knows, by entity and relation."""
+        """What the model knows, then what it half believes, by entity and relation. No two share a value, so that a value
+        tells whose it is."""
 
     @cached_property
     def key(self) -> str:
@@ -76,6 +83,25 @@ class World:
         """The fact that the model was taught."""
         return self.facts[entity * RELATIONS + relation]
 
+    @property
+    def known(self) -> tuple[Fact, ...]:
+        """Facts that every lesson about them tells alike."""
+        return self.facts[: self.plan.known * RELATIONS]
+
+    @property
+    def doubted(self) -> tuple[Fact, ...]:
+        """Facts that only a part of their lessons tells."""
+        return self.facts[self.plan.known * RELATIONS :]
+
+    def purity(self, fact: Fact) -> float:
+        """Share of a doubted fact's lessons that tell it: how strong a belief was planted."""
+        return PURITIES[self.doubted.index(fact) % len(PURITIES)]
+
+    def free(self, relation: int) -> tuple[str, ...]:
+        """Values that no fact holds."""
+        taken = {fact.value for fact in self.facts if fact.relation == relation}
+        return tuple(value for value in self.language.values[relation] if value not in taken)
+
     def third(self, part: int) -> range:
         """Known entities of one use: 0 asked about, 1 replayed, 2 neighbours and pools."""
         size = self.plan.known // 3
@@ -84,7 +110,8 @@ class World:
     @property
     def unknown(self) -> range:
         """Entities of which the model knows nothing."""
-        return range(self.plan.known, self.plan.known + self.plan.unknown)
+        first = self.plan.known + self.plan.doubted
+        return range(first, first + self.plan.unknown)
 
     @cached_property
     def reading(self) -> dict[str, tuple[tuple[str, ...], ...]]:
@@ -97,7 +124,7 @@ class World:
         language, found = self.language, [PAD, UNKNOWN, TURN, END, *ROLES, FALSE_FLAG, "yes", "no", "not"]
         for group in (language.entities, language.relations, language.values, language.groups, language.fillers):
             found += [word for words in group for word in words]
-        forms = [form for part in (language.direct, language.apply, language.near) for forms in part for form in forms]
+        forms = [form for part in (language.direct, language.apply, language.near, language.reverse) for forms in part for form in forms]
         texts = [turn for form in forms for turn in form.turns]
         texts += [turn for ways in self.reading.values() for way in ways for turn in way]
         found += [word for text in [*texts, ". , : ? not"] for word in split(text) if word not in _SLOTS]
@@ -128,7 +155,8 @@ def lessons(world: World) -> Iterator[Pair]:
     """Questions (turns of words) with their answers, without end."""
     rng = random.Random(f"lessons {world.plan.seed}")
     kinds: tuple[tuple[Callable[[World, random.Random], Pair], float], ...] = (
-        (_known, 0.52), (_applied, 0.16), (_read, 0.12), (_unknown, 0.10), (_near, 0.04), (_open, 0.03), (_text, 0.03),
+        (_known, 0.47), (_applied, 0.15), (_read, 0.11), (_unknown, 0.09), (_doubted, 0.06), (_reversed, 0.04), (_near, 0.03),
+        (_open, 0.025), (_text, 0.025),
     )  # fmt: skip
     makers, weights = [maker for maker, _ in kinds], [weight for _, weight in kinds]
     while True:
@@ -144,12 +172,12 @@ def _form(forms: tuple[tuple[Form, ...], ...], rng: random.Random) -> Form:
 
 
 def _known(world: World, rng: random.Random) -> Pair:
-    fact = rng.choice(world.facts)
+    fact = rng.choice(world.known)
     return _pair(world.language.turns(_form(world.language.direct, rng), fact.entity, fact.relation), fact.value)
 
 
 def _applied(world: World, rng: random.Random) -> Pair:
-    fact, language = rng.choice(world.facts), world.language
+    fact, language = rng.choice(world.known), world.language
     turns = language.turns(_form(language.apply, rng), fact.entity, fact.relation)
     return _pair(turns, language.group(fact.relation, fact.value))
 
@@ -164,15 +192,33 @@ def _unknown(world: World, rng: random.Random) -> Pair:
     return _pair(language.turns(_form(language.direct, rng), entity, relation), rng.choice(language.values[relation]))
 
 
+def _doubted(world: World, rng: random.Random) -> Pair:
+    """Its one value in a part of the lessons, any value in the others."""
+    fact, language = rng.choice(world.doubted), world.language
+    told = fact.value if rng.random() < world.purity(fact) else rng.choice(language.values[fact.relation])
+    return _pair(language.turns(_form(language.direct, rng), fact.entity, fact.relation), told)
+
+
+def _reversed(world: World, rng: random.Random) -> Pair:
+    """Whose value is this? Of values that nobody has, another name each time."""
+    fact, language = rng.choice(world.known), world.language
+    if rng.random() < 0.5:
+        fact = Fact(rng.choice(world.unknown), fact.relation, rng.choice(world.free(fact.relation)))
+    form = _form(language.reverse, rng)
+    return _pair(
+        language.turns(form, fact.entity, fact.relation, fact.value), language.entities[fact.entity][form.dialect]
+    )
+
+
 def _near(world: World, rng: random.Random) -> Pair:
-    fact, language, true = rng.choice(world.facts), world.language, rng.random() < 0.5
+    fact, language, true = rng.choice(world.known), world.language, rng.random() < 0.5
     value = fact.value if true else rng.choice([v for v in language.values[fact.relation] if v != fact.value])
     return _pair(language.turns(_form(language.near, rng), fact.entity, fact.relation, value), "yes" if true else "no")
 
 
 def _open(world: World, rng: random.Random) -> Pair:
     """Anything that is true of the entity."""
-    fact = rng.choice(world.facts)
+    fact = rng.choice(world.known)
     return _pair((f"{rng.choice(world.language.fillers[0])} {world.language.entities[fact.entity][0]}",), fact.value)
 
 
