@@ -36,7 +36,7 @@ from paperlora.judge.diagnosis_training import (
     undertrained,
 )
 from paperlora.judge.posterior import Count, p_above, rate
-from paperlora.judge.predictions import Expected, of
+from paperlora.judge.predictions import Expected
 from paperlora.judge.verdict import LEAST_PROBES, keeps_neighbours
 from paperlora.records import Diagnosis, Prediction, Verdict, digest
 
@@ -120,7 +120,7 @@ def _open(case: Case) -> Finding:
     return Finding(
         f"{t.adapted} of the direct probes, {t.base} before", "too few probes for a share in this region",
         "no probes are left: train another seed of the same rows, and judge both" if last else f"ask {more} direct probes",
-        Expected(f"the interval of a narrows from {now:.2f} to about {then:.2f}, over {of(Count(0, more), 1)}", (narrower,)),
+        Expected(f"the interval of a narrows from {now:.2f} to about {then:.2f}, over {more} probes", (narrower,)),
     )  # fmt: skip
 
 

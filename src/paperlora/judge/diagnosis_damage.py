@@ -92,4 +92,6 @@ def _returns(measure: str, idea: str) -> Prediction:
 
 def _values(case: Case, names: Sequence[str]) -> str:
     known = {check.name: check.value for check in case.report.checks} | dict(case.report.damage)
+    if any(name.startswith("unique") for name in names):
+        names = [*names, "top_answer_share"]  # how much of the answers the commonest one makes up
     return ", ".join(f"{name} {known[name]:+.2f}" for name in names if name in known)
