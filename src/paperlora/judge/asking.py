@@ -85,7 +85,7 @@ class Asker:
         """Answers, in the order of the questions; short greedy ones without a thought where no manner is given."""
         keys = [self._key(question, manner) for question in questions]
         missing = {key: question for key, question in zip(keys, questions, strict=True) if key not in self._known}
-        todo = sorted(missing.items(), key=lambda pair: (pair[1].slot, pair[0]))
+        todo = sorted(missing.items(), key=lambda pair: (pair[1].slot, _wording(pair[1].messages)))
         size, total = BATCHES_A_CHUNK * self._batch_rows, len(set(keys))
         self._progress(label, total - len(todo), total)
         for start in range(0, len(todo), size):
@@ -98,7 +98,7 @@ class Asker:
         """Log-likelihoods of texts after their prompts, in the order given; kept as answers are."""
         keys = [digest(self._key(Question(one.slot, one.messages)), one.text) for one in texts]
         missing = {key: one for key, one in zip(keys, texts, strict=True) if key not in self._weighed}
-        todo = sorted(missing.items(), key=lambda pair: (pair[1].slot, str(pair[1].messages), pair[1].text))
+        todo = sorted(missing.items(), key=lambda pair: (pair[1].slot, _wording(pair[1].messages), pair[1].text))
         size = BATCHES_A_CHUNK * self._batch_rows
         for start in range(0, len(todo), size):
             chunk = todo[start : start + size]
@@ -131,6 +131,11 @@ class Asker:
             for key, one in zip(keys, answers, strict=True):
                 self._known[key] = one
                 file.write(json.dumps([key, *one]) + "\n")
+
+
+def _wording(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    """In this order questions that begin alike stand together, so that a chunk computes what they share once."""
+    return [(message.role, message.content) for message in messages]
 
 
 def _read(file: Path) -> list[list[Any]]:
