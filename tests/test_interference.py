@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
+from typer.testing import CliRunner
 
+from paperlora.catalog.catalog import open_catalog, stores
+from paperlora.cli import app
+from paperlora.control.inside import describe, look_at
 from paperlora.judge.asking import Asker, Question
 from paperlora.judge.conclude import Taught
 from paperlora.judge.cross import choose_pairs, cross_probe, likeness
@@ -25,7 +30,7 @@ from paperlora.judge.interference import (
     worst,
 )
 from paperlora.judge.posterior import rate
-from paperlora.judge.run import Judged
+from paperlora.judge.run import Judged, write_judgement
 from paperlora.judge.tally import Subject
 from paperlora.lora.inside import Trained, look_inside
 from paperlora.model.bank import Bank
@@ -48,9 +53,11 @@ from paperlora.records import (
     Probe,
     Quote,
     Recipe,
+    Verdict,
     digest,
 )
-from paperlora.settings import JudgeSettings
+from paperlora.settings import JudgeSettings, Settings
+from paperlora.store import Store, write_json
 
 torch.set_num_threads(1)
 
@@ -334,3 +341,60 @@ def test_a_judgement_gets_what_is_inside_and_keeps_what_it_had(live: Live, tmp_p
     assert {"overlap / change of margin", "relative norm / nll drift"} <= {one.name for one in whole.correlations}
     twice = add_inside(whole, adapters, inside.geometries, inside.overlaps)
     assert twice.correlations[: len(whole.correlations)] == whole.correlations
+
+
+# ------------------------------------------------------------- what is shown
+
+
+def verdict_of(one: Taught) -> Verdict:
+    none = rate(0, 8)
+    return Verdict(
+        id=f"verdict:{one.adapter.id}", idea=one.dataset.ideas[0].id, adapter=one.adapter.id, paper=one.adapter.paper, topic="t",
+        claim="c", kind="INCONCLUSIVE", reason="r", base=none, adapted=none, gain=Interval(value=0.0, low=-1.0, high=1.0),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def house(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A store with two adapters, one of which was looked into, harms the other, and was judged anew since."""
+    settings = Settings(home=tmp_path / "var", datasets=tmp_path / "datasets")
+    monkeypatch.chdir(tmp_path)
+    store, (first, second) = Store.at(settings.store_root), live.taught[:2]
+    for key, one in (("a", first), ("b", second)):
+        with store.writing("adapters", key) as draft:
+            write_json(draft.path / "adapter.json", one.adapter)
+    inside = look_inside([Trained(first.adapter, live.folders[0])], live.base, 1, tmp_path / "models")
+    cross = (crossed(first.adapter.id, second.adapter.id, 9, -0.5), crossed(first.adapter.id, first.adapter.id, 40, 1.0, "own"))
+    verdicts = (verdict_of(first), verdict_of(second))
+    overlap = Overlap(left=second.adapter.id, right=first.adapter.id, cosine=-0.25)
+    whole = Judged((), verdicts, (), (), (), cross=cross, geometries=inside.geometries, overlaps=(overlap,))
+    write_judgement(whole, store, "one", {})
+    open_catalog(settings).refresh(list(stores(settings)))
+    return settings
+
+
+def test_show_tells_what_an_adapter_looks_like_and_whom_it_harms(house: Settings, live: Live) -> None:
+    first, second = (one.adapter.id for one in live.taught[:2])
+    told = json.loads(CliRunner().invoke(app, ["show", first, "--json"], catch_exceptions=False).stdout)["inside"]
+    assert told["geometry"]["relative_norm"] > 0 and len(told["geometry"]["layers"]) == 14 and told["asked"] == 1
+    assert [one["of"] for one in told["harms"]] == [second] and told["harmed_by"] == []
+    said = " ".join(CliRunner().invoke(app, ["show", first], catch_exceptions=False).stdout.split())
+    assert f"{told['geometry']['effective_rank']:.1f} directions a layer on average" in said
+    assert f"{told['geometry']['intruders']} in 7 matrices" in said
+    assert f"{second} (-0.25)" in said and f"{second}: 9 of 40 right, the base 20, margin -0.50 nats a token" in said
+
+
+def test_show_says_nothing_of_an_inside_that_was_not_looked_at(house: Settings, live: Live) -> None:
+    second = live.taught[1].adapter.id
+    assert "inside" not in json.loads(CliRunner().invoke(app, ["show", second, "--json"], catch_exceptions=False).stdout)
+
+
+def test_the_newest_judgement_that_looked_inside_counts(house: Settings, live: Live, tmp_path: Path) -> None:
+    store, first = Store.at(house.store_root), live.taught[0].adapter.id
+    shapes = [geometry(first, 0.5, 2.0).model_copy(update={"adapter": first})]
+    later = write_judgement(Judged((), (), (), (), (), geometries=tuple(shapes)), store, "two", {})
+    last = write_judgement(Judged((), (), (), (), ()), store, "three", {})
+    seen = look_at(first, store.folders("judgements"))
+    assert seen is not None and (seen.judgement, seen.geometry.relative_norm) == (later, 0.5)
+    assert dict(describe(seen))["harms most"] == "it was asked about nobody else's ideas"
+    assert look_at(first, [last]) is None

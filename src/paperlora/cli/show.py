@@ -15,7 +15,8 @@ from paperlora.errors import SettingsError
 from paperlora.licences import publishing
 
 if TYPE_CHECKING:
-    from paperlora.catalog import Entry, Stale
+    from paperlora.catalog import Catalog, Entry, Stale
+    from paperlora.control.inside import Seen
 
 ORDER = ("paper", "document", "idea", "dataset", "adapter", "verdict", "lesson")
 LISTED = 6
@@ -31,6 +32,8 @@ def show(
 ) -> None:  # fmt: skip
     """Show one thing: what it is, what it came from, what came of it, and what has to be made again.
 
+    Of a judged adapter also what it looks like inside, and whose ideas it harms.
+
     Example: `paperlora show 2405.05904` or `paperlora show https://doi.org/10.48550/arXiv.2405.05904`
     """
     from paperlora.catalog import open_catalog
@@ -38,32 +41,48 @@ def show(
     catalog = open_catalog(settings_of(config))
     try:
         entry = catalog.show(identifier)
+        seen = _inside(catalog, entry) if entry is not None and entry.kind == "adapter" else None
     finally:
         catalog.close()
     if entry is None:
         raise SettingsError(f"The catalog knows no {identifier}.", "`paperlora status` counts what there is; ids stand in the report.")
     if as_json:
-        print_json(_plain(entry))
+        print_json(_plain(entry, seen))
         return
     console.print(f"[bold]{entry.kind}[/bold] {escape(entry.id)}", highlight=False, soft_wrap=True)
     fields = Table.grid(padding=(0, 2))
     fields.add_column(style="dim", no_wrap=True)
     fields.add_column(overflow="fold")
-    for name, text in _fields(entry):
+    for name, text in _fields(entry, seen):
         fields.add_row(name, escape(text))
     console.print(fields)
     _show_duty(entry)
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
-    return {
+def _inside(catalog: Catalog, entry: Entry) -> Seen | None:
+    from paperlora.control.inside import look_at
+
+    verdicts = [catalog.show(name) for name in entry.descendants if entry.kinds.get(name) == "verdict"]
+    return look_at(entry.id, {verdict.uri for verdict in verdicts if verdict is not None})
+
+
+def _plain(entry: Entry, seen: Seen | None) -> dict[str, Any]:
+    inside = {} if seen is None else {"inside": {
+        "judgement": seen.judgement, "geometry": seen.geometry.model_dump(mode="json"), "asked": seen.asked,
+        **{name: [one.model_dump(mode="json") for one in getattr(seen, name)] for name in ("overlaps", "harms", "harmed_by")},
+    }}  # fmt: skip
+    return inside | {
         **entry._asdict(), "rejects": [reject.model_dump() for reject in entry.rejects],
         "candidates": [pair._asdict() for pair in entry.candidates], "stale": [one._asdict() for one in entry.stale],
     }  # fmt: skip
 
 
-def _fields(entry: Entry) -> Iterator[tuple[str, str]]:
+def _fields(entry: Entry, seen: Seen | None) -> Iterator[tuple[str, str]]:
     yield from _of_paper(entry) if entry.kind == "paper" else _of_record(entry)
+    if seen is not None:
+        from paperlora.control.inside import describe
+
+        yield from describe(seen)
     for reject in entry.rejects:
         yield f"rejected at {reject.stage}", f"{reject.reason}{': ' if reject.detail else ''}{reject.detail}"
     yield from _lineage("made from", entry.ancestors, entry)
