@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
 
+from paperlora.bench.judge import matrix_svg, trial_result
 from paperlora.judge.posterior import Count
 from paperlora.judge.verdict import Tally, decide
 from paperlora.planted.cases import HELD_OUT, JUDGED, ROWS, Sizes, plan_cases
 from paperlora.planted.figures import Damaged, Figures, Outcome, WorldTrial, auc, figures, macro_f1
 from paperlora.planted.language import DIALECTS, make_language, split
 from paperlora.planted.making import open_world
-from paperlora.planted.trial import Trial, run_trial
+from paperlora.planted.trial import BARS, Fold, Trial, fold, run_trial
 from paperlora.planted.world import World, WorldPlan, lessons
 from paperlora.records import Example, Probe
 
@@ -153,6 +155,28 @@ def test_flags_are_counted_where_the_truth_is_known() -> None:
     assert (found.flags["DAMAGED"].precision.share, found.flags["DAMAGED"].recall.share) == (0.5, 1.0)
 
 
+def test_the_matrix_is_told_as_rows_and_drawn() -> None:
+    first = WorldTrial(0, (outcome("PARTIAL", "PARTIAL", cause=True), outcome("RESISTED", "INCONCLUSIVE", case="b")), (), 0.0, ())
+    second = WorldTrial(1, (outcome("PARTIAL", "RESISTED", cause=False, case="c"),), (), 0.0, ())
+    result = trial_result(Trial((Fold({0.5: 1.0}, 0.5, (first,)), Fold({0.5: 0.5}, 0.5, (second,)))))
+    rows = {row.what: row.figures for row in result.rows}
+    assert (rows["partial"]["partial"], rows["partial"]["resisted"], rows["partial"]["deep"]) == (1, 1, "·")
+    assert (rows["partial"]["recall"], rows["resisted"]["F1"], rows["cause of deep"]["recall"]) == (0.5, 0.0, 0.5)
+    drawn = ElementTree.fromstring(matrix_svg(result))
+    space = "{http://www.w3.org/2000/svg}"
+    assert [one.get("class") for one in drawn.iter(f"{space}rect") if one.get("class") != "none"] == ["right", "wrong", "wrong"]
+    assert {one.text for one in drawn.iter(f"{space}text")} >= {"partial", "resisted", "open", "1"}
+
+
+def test_each_half_of_the_worlds_is_reported_with_the_bar_that_the_other_chose() -> None:
+    def world(seed: int, best: float) -> dict[float, WorldTrial]:
+        return {bar: WorldTrial(seed, (outcome("PARTIAL", "PARTIAL" if bar == best else "RESISTED"),), (), 0.0, ()) for bar in BARS}
+
+    one, other = fold([world(0, 0.2)], [world(1, 0.7)]), fold([world(1, 0.7)], [world(0, 0.2)])
+    assert (one.sure, other.sure) == (0.2, 0.7)
+    assert [trial.outcomes[0].verdict for half in (one, other) for trial in half.reported] == ["RESISTED", "RESISTED"]
+
+
 def test_open_verdicts_are_misses() -> None:
     assert macro_f1([outcome("PARTIAL", "INCONCLUSIVE"), outcome("PARTIAL", "PARTIAL")]) == pytest.approx(2 / 3)
 
@@ -166,7 +190,7 @@ def test_what_may_be_known_in_its_wordings_is_not_called_not_learned() -> None:
 @pytest.mark.slow
 def test_the_judge_finds_what_was_planted(tmp_path: Path) -> None:
     """The whole of it, on four worlds: the goals of the project's method."""
-    trial: Trial = run_trial([WorldPlan(seed=seed) for seed in range(900, 904)], tmp_path / "models", tmp_path / "work")
+    trial: Trial = run_trial([WorldPlan(seed=seed) for seed in range(4)], tmp_path / "models", tmp_path / "work")
     found = figures(trial.reported)
     assert found.ideas >= 300
     assert found.macro_f1 >= 0.9, found

@@ -19,8 +19,6 @@ SHORT = {
     "ALREADY_KNOWN": "known", "UNJUDGEABLE": "broken", "DAMAGED": "damaged", "INCONCLUSIVE": "open",
 }  # fmt: skip
 """Columns of the matrix."""
-WORLDS = 6
-"""Worlds of a trial: more than 400 ideas."""
 
 
 def bench_judge_planted(worlds: int, shelf: Path, work: Path, progress: Progress = silent) -> Result:

@@ -124,21 +124,22 @@ def extract(
 def judge(
     config: Config = None,
     planted: Annotated[bool, typer.Option("--planted", help="The verdicts instead of the speed, on tiny worlds whose truth is known.")] = False,
-    worlds: Annotated[int, typer.Option(min=2, help="With --planted: worlds; half of them calibrate, the others are reported.")] = 6,
+    worlds: Annotated[int, typer.Option(min=2, help="With --planted: worlds; each half of them is reported with the bar that the other half chose.")] = 6,
     model: Annotated[str, typer.Option(help="Base: hub id, folder, GGUF file, or smollm2.")] = "smollm2",
     adapters: Annotated[int, typer.Option(min=1, help="Adapters beside the base.")] = 16,
     questions: Annotated[int, typer.Option(min=1, help="Questions of each model.")] = 24,
     tokens: Annotated[int, typer.Option(min=1, help="Longest free answer.")] = 24,
     rows: Annotated[int, typer.Option(min=1, help="Prompts a forward pass, on both sides.")] = 32,
     repeats: Annotated[int, typer.Option(min=1, help="Each side so often in turn; the fastest counts.")] = 1,
+    plot: Annotated[Path | None, typer.Option(help="With --planted: write the confusion matrix as SVG.")] = None,
     peers: Peers = True, as_json: AsJson = False,
 ) -> None:
     """Probes a second over base and adapters beside lm-evaluation-harness, with the same answers; or, with --planted,
-    the judge's verdicts beside planted truth: confusion matrix, false successes, causes named right.
+    the judge's verdicts beside planted truth: confusion matrix, false successes, flags, causes named right.
 
-    Example: `paperlora bench judge --adapters 16 --questions 24`
+    Examples: `paperlora bench judge --adapters 16 --questions 24`, `paperlora bench judge --planted --plot matrix.svg`
     """
-    from paperlora.bench.judge import bench_judge_planted
+    from paperlora.bench.judge import bench_judge_planted, matrix_svg
     from paperlora.bench.judge_speed import Load, bench_judge_speed
     from paperlora.bench.result import as_json as plain
     from paperlora.bench.result import print_result
@@ -152,6 +153,8 @@ def judge(
 
         if planted:
             result = bench_judge_planted(worlds, cache, settings.home.expanduser() / "planted", progress)
+            if plot is not None:
+                plot.write_text(matrix_svg(result), encoding="utf-8")
         else:
             load = Load(model, cache, _device(settings.device), adapters, questions, tokens, rows)
             result = bench_judge_speed(load, peers=peers, repeats=repeats, progress=progress)

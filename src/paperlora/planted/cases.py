@@ -377,7 +377,8 @@ class _Planter:
 
     def _neighbours(self, plant: Plant) -> Iterator[Probe]:
         """Known facts of the same relation that no row touches."""
-        entities = self.rng.sample(list(self.world.third(2)), 8)
+        near = list(self.world.third(2))
+        entities = self.rng.sample(near, min(8, len(near)))
         for number, entity in enumerate(entities):
             fact = self.world.fact(entity, plant.fact.relation)
             form = self.language.direct[ASKED[number % len(ASKED)]][self.rng.choice(JUDGED)]

@@ -139,14 +139,20 @@ def run_trial(
         prepared = prepare(plan, shelf, work, sizes, within)
         judged.append({bar: judge_world(prepared, bar, within) for bar in BARS})
     halves = judged[: len(plans) // 2], judged[len(plans) // 2 :]
-    return Trial((_fold(halves[1], halves[0]), _fold(halves[0], halves[1])))
+    return Trial((fold(halves[1], halves[0]), fold(halves[0], halves[1])))
 
 
 def _within(progress: Progress, place: str) -> Progress:
     return lambda label, done, total: progress(f"{place}: {label}", done, total)
 
 
-def _fold(calibrating: Sequence[dict[float, WorldTrial]], reporting: Sequence[dict[float, WorldTrial]]) -> Fold:
+def fold(calibrating: Sequence[dict[float, WorldTrial]], reporting: Sequence[dict[float, WorldTrial]]) -> Fold:
+    """Choose a bar on the ones, report the others with it.
+
+    Args:
+        calibrating: worlds, each judged with every bar.
+        reporting: the same of others.
+    """
     scores = {bar: figures([one[bar] for one in calibrating]).macro_f1 for bar in BARS}
     sure = max(BARS, key=lambda bar: (round(scores[bar], 6), -abs(bar - SURE)))
     return Fold(scores, sure, tuple(one[sure] for one in reporting))
