@@ -34,11 +34,14 @@ from paperlora.report.views import (
     reject_counts,
     verdict_views,
 )
+from paperlora.report.why_table import WHY_BYTES, WhyTable, why_table
 
 __all__ = ["MAX_BYTES", "DatasetPart", "ReportData", "render", "write_report"]
 
-MAX_BYTES = 5_000_000
+PAGE_BYTES = 5_000_000
 """A browser on a telephone still opens this at once; beyond it less is listed, and the report says so."""
+MAX_BYTES = PAGE_BYTES + WHY_BYTES
+"""Of the whole file: the packed rows are unpacked only when someone comes to them."""
 FOLDER = Path(__file__).parent
 LEVELS = (
     Limits(parts=1000, verdicts=5000, answers=200, rows=400, rejects=5000, lessons=2000, characters=3000),
@@ -79,9 +82,12 @@ def write_report(data: ReportData, path: Path) -> Path:
     Where everything would be too much, the lists are cut and say how much they leave out; counts and the
     drawings of the whole are always made from everything.
     """
+    index = Index(data)
+    why = why_table(index)
+    most = PAGE_BYTES + len(why.packed)
     page = (
-        next((page for limits in LEVELS if (page := _bounded(_generate(data, limits)))), None)
-        or render(data, LEVELS[-1]).encode()
+        next((page for limits in LEVELS if (page := _bounded(_generate(index, why, limits), most))), None)
+        or "".join(_generate(index, why, LEVELS[-1])).encode()
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -90,24 +96,26 @@ def write_report(data: ReportData, path: Path) -> Path:
     return path
 
 
-def _bounded(pieces: Iterable[str]) -> bytes | None:
+def _bounded(pieces: Iterable[str], most: int) -> bytes | None:
     """The pieces together, None as soon as they are too many bytes."""
     written, size = [], 0
     for piece in pieces:
         written.append(piece.encode())
         size += len(written[-1])
-        if size >= MAX_BYTES:
+        if size >= most:
             return None
     return b"".join(written)
 
 
 def render(data: ReportData, limits: Limits = LEVELS[0]) -> str:
     """The report as a string: the same data give the same string."""
-    return "".join(_generate(data, limits))
+    index = Index(data)
+    return "".join(_generate(index, why_table(index), limits))
 
 
-def _generate(data: ReportData, limits: Limits) -> Iterator[str]:
-    return _environment(limits).get_template("report.html.j2").generate(_context(data, limits) | _own_files())
+def _generate(index: Index, why: WhyTable, limits: Limits) -> Iterator[str]:
+    values = _context(index, limits) | _own_files() | {"why": why}
+    return _environment(limits).get_template("report.html.j2").generate(values)
 
 
 def _environment(limits: Limits) -> Environment:
@@ -165,8 +173,8 @@ def _policy_hash(source: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
 
 
-def _context(data: ReportData, limits: Limits) -> dict[str, Any]:
-    index = Index(data)
+def _context(index: Index, limits: Limits) -> dict[str, Any]:
+    data = index.data
     verdicts = verdict_views(index, limits)
     adapters = adapter_views(index, verdicts)
     rejects = all_rejects(data)

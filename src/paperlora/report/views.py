@@ -197,6 +197,7 @@ class Index:
         self.paper_codes = {key: f"P{i}" for i, key in enumerate(self._paper_keys(), 1)}
         rank = {name: place for place, name in enumerate(KINDS)}
         self.ordered = sorted(data.verdicts, key=lambda v: (rank[v.kind], -v.gain.value, v.adapter, v.idea))
+        self.verdict_of = {(v.idea, v.adapter): v for v in self.ordered}
         self.verdict_codes = {(v.idea, v.adapter): f"V{i}" for i, v in enumerate(self.ordered, 1)}
         self._idea_codes = {v.idea: f"V{i}" for i, v in reversed([*enumerate(self.ordered, 1)])}
         self._claims = {v.idea: v.claim for v in data.verdicts}
