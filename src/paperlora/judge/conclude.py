@@ -8,12 +8,14 @@ from typing import NamedTuple
 from paperlora.judge.diagnosis import Case, Standing, diagnose
 from paperlora.judge.diagnosis_rows import standings
 from paperlora.judge.posterior import Count, gain, p_above, rate
+from paperlora.judge.stability import q_values_by_seed
 from paperlora.judge.tally import SURE, Sheet, Subject, affirms_falsehoods, count_neighbours, tally
-from paperlora.judge.verdict import Decision, Tally, decide, is_fragile, is_recognised, q_values
+from paperlora.judge.verdict import Decision, Tally, decide, is_fragile, is_recognised
 from paperlora.records import (
     Adapter,
     AdapterReport,
     Diagnosis,
+    DosePoint,
     Example,
     Idea,
     KnowledgeState,
@@ -46,6 +48,13 @@ class Concluded(NamedTuple):
     diagnoses: tuple[Diagnosis, ...]
 
 
+class _Tried(NamedTuple):
+    """What was tried to explain a verdict."""
+
+    sweeps: Sequence[ScalePoint]
+    doses: Sequence[DosePoint]
+
+
 class _Counted(NamedTuple):
     taught: Taught
     subject: Subject
@@ -53,19 +62,22 @@ class _Counted(NamedTuple):
 
 
 def conclude(
-    taught: Sequence[Taught], measurements: Sequence[Measurement], sure: float = SURE, sweeps: Sequence[ScalePoint] = ()
-) -> Concluded:
+    taught: Sequence[Taught], measurements: Sequence[Measurement], sure: float = SURE, sweeps: Sequence[ScalePoint] = (),
+    doses: Sequence[DosePoint] = (),
+) -> Concluded:  # fmt: skip
     """Count, correct for the number of ideas, decide and explain.
 
     Args:
         sure: see :func:`paperlora.judge.tally.tally`.
         sweeps: resisting ideas in their adapters at other strengths; they change no verdict, only its explanation.
+        doses: ideas at their peaks; likewise.
     """
     sheet = Sheet(measurements)
     ideas = list({idea.id: idea for one in taught for idea in one.dataset.ideas}.values())
     biased = {one.adapter.id: _affirms_anything(one, sheet) for one in taught}
     counted = [row for one in taught for row in _count(one, sheet, ideas, sure, biased[one.adapter.id])]
-    corrected = q_values([row.tally for row in counted])
+    places = [(row.taught.adapter.id, row.subject.idea.id) for row in counted]
+    corrected = q_values_by_seed([one.adapter for one in taught], places, [row.tally for row in counted])
     placed = {one.adapter.id: _standings(one, counted) for one in taught}
     verdicts: list[Verdict] = []
     diagnoses: list[Diagnosis] = []
@@ -73,7 +85,7 @@ def conclude(
         decision = decide(row.tally, q_value)
         verdict = _verdict(row, decision, q_value, sheet, biased[row.taught.adapter.id])
         verdicts.append(verdict)
-        diagnoses += diagnose(_case(row, verdict, placed[verdict.adapter], sweeps, ideas))
+        diagnoses += diagnose(_case(row, verdict, placed[verdict.adapter], _Tried(sweeps, doses), ideas))
     return Concluded(tuple(verdicts), tuple(diagnoses))
 
 
@@ -83,13 +95,14 @@ def _standings(taught: Taught, counted: Sequence[_Counted]) -> dict[str, Standin
 
 
 def _case(
-    row: _Counted, verdict: Verdict, placed: Mapping[str, Standing], sweeps: Sequence[ScalePoint], ideas: Sequence[Idea]
+    row: _Counted, verdict: Verdict, placed: Mapping[str, Standing], tried: _Tried, ideas: Sequence[Idea]
 ) -> Case:
     taught, idea = row.taught, row.subject.idea
     return Case(
         verdict, row.tally, taught.adapter, taught.report, idea, frozenset(one.id for one in taught.dataset.ideas),
         row.subject.rows, taught.rows, placed.get(idea.id, Standing()),
-        tuple(point for point in sweeps if (point.adapter, point.idea) == (verdict.adapter, verdict.idea)),
+        tuple(point for point in tried.sweeps if (point.adapter, point.idea) == (verdict.adapter, verdict.idea)),
+        tuple(point for point in tried.doses if (point.adapter, point.idea) == (verdict.adapter, verdict.idea)),
         next((one for one in ideas if one.id == row.tally.confused_with), None),
     )  # fmt: skip
 

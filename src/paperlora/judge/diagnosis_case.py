@@ -8,7 +8,7 @@ from paperlora.judge.bounds import broken
 from paperlora.judge.posterior import Count
 from paperlora.judge.predictions import Expected, Mover
 from paperlora.judge.verdict import NOTHING, Tally
-from paperlora.records import Adapter, AdapterReport, Example, Idea, Measure, ScalePoint, Verdict
+from paperlora.records import Adapter, AdapterReport, DosePoint, Example, Idea, Measure, ScalePoint, Verdict
 
 
 class Standing(NamedTuple):
@@ -39,6 +39,8 @@ class Case(NamedTuple):
     standing: Standing = Standing()
     sweep: tuple[ScalePoint, ...] = ()
     """The idea in its adapter at other strengths; empty where that was not tried."""
+    dose: tuple[DosePoint, ...] = ()
+    """The idea at its peak, where that was asked."""
     other: Idea | None = None
     """The idea that it is confused with."""
 

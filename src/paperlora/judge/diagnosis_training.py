@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from paperlora.judge.diagnosis_case import Case, Finding
-from paperlora.records import Checkpoint, ScalePoint
+from paperlora.judge.dose import peak_of
+from paperlora.judge.posterior import Count, p_gain
+from paperlora.records import Checkpoint, DosePoint, ScalePoint
 
 LEARNED_LOSS = 0.5
 """Nats a token; rows above it at the end of training are not even memorised."""
 SPIKE = 1.5
 """Loss of a checkpoint over the lowest before it, from which the learning rate is taken to be too high."""
-PEAK = 0.5
-"""Nats a token that the dev margin must lose after its peak to count as overtraining."""
 LEAST_STEPS = 10
 SMALL_NORM = 1e-3
 """‖ΔW‖/‖W‖ below which an adapter hardly changes its base. Our own bound: the method names none."""
@@ -79,13 +79,21 @@ def half_trained(case: Case) -> Finding | None:
 
 def overtrained(case: Case) -> Finding | None:
     """New wordings were answered at an earlier checkpoint, and lost while the rows were still being learnt."""
-    peak = _peak(case)
-    if peak is None:
+    peak = peak_of(case.adapter, case.verdict.idea)
+    asked = next((point for point in case.dose if peak and point.step == peak.step), None)
+    if peak is None or (asked is not None and not _knew_more(asked, case)):
         return None
+    seen = f"; that checkpoint answers {asked.direct.right} of {asked.direct.asked} direct probes" if asked else ""
+    share = asked.direct.right / asked.direct.asked if asked else 0.6
     return Finding(
-        f"{state(case)}; the dev margin peaked at step {peak.step} and fell since, while the rows' loss fell on",
-        "overtrained", f"judge the checkpoint of step {peak.step}, or stop there", case.direct.rises(0.6),
+        f"{state(case)}; the dev margin peaked at step {peak.step} and fell since, while the rows' loss fell on{seen}",
+        "overtrained", f"judge the checkpoint of step {peak.step}, or stop there", case.direct.rises(share),
     )  # fmt: skip
+
+
+def _knew_more(peak: DosePoint, case: Case) -> bool:
+    """The checkpoint really answers more than the adapter does in the end."""
+    return p_gain(Count(peak.direct.right, peak.direct.asked), (case.tally.adapted,), 0.0) >= 0.95
 
 
 def belief(case: Case) -> Finding:
@@ -144,20 +152,3 @@ def _spike(checkpoints: tuple[Checkpoint, ...]) -> Checkpoint | None:
             return checkpoint
         lowest = min(lowest, checkpoint.loss)
     return None
-
-
-def _peak(case: Case) -> Checkpoint | None:
-    """The checkpoint at which this idea's dev margin was highest, where it fell clearly afterwards.
-
-    A margin that was never above 0, or not above the untrained one, has no peak worth going back to: training had not
-    brought the right answer forward there. The rows' own loss must have fallen since, else it is no overtraining.
-    """
-    curve = [one for one in case.adapter.checkpoints if case.verdict.idea in one.dev_margin]
-    if len(curve) < 2:
-        return None
-    margins = [one.dev_margin[case.verdict.idea] for one in curve]
-    best = max(range(len(curve)), key=lambda index: margins[index])
-    rose = bool(curve[0].step) or margins[best] - margins[0] > PEAK
-    fell = margins[best] > 0 and margins[best] - margins[-1] > PEAK and curve[-1].loss <= curve[best].loss
-    return curve[best] if rose and fell else None
-

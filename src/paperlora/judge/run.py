@@ -7,6 +7,7 @@ the base with the evidence in the prompt, and adapters of other papers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -17,12 +18,14 @@ from paperlora.judge.asking import Asker
 from paperlora.judge.choosing import measure_choices
 from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.cross import cross_probe
+from paperlora.judge.dose import ask_peaks, find_peaks
 from paperlora.judge.grids import grids
 from paperlora.judge.llm_scorer import reader_for
 from paperlora.judge.measure import measure, noise_floor
 from paperlora.judge.pools import STANDARD, Pools
 from paperlora.judge.reports import Examined, report_damage
 from paperlora.judge.scaling import stubborn, sweep_scales
+from paperlora.judge.stability import firsts, steady
 from paperlora.judge.tally import Subject, denied_probes
 from paperlora.judge.why import Explained, explain
 from paperlora.model.answers import next_token_logits
@@ -38,6 +41,7 @@ from paperlora.records import (
     Correlation,
     CrossProbe,
     Diagnosis,
+    DosePoint,
     Example,
     GridCell,
     Measurement,
@@ -92,6 +96,7 @@ class Judged(NamedTuple):
     overlaps: tuple[Overlap, ...] = ()
     correlations: tuple[Correlation, ...] = ()
     scales: tuple[ScalePoint, ...] = ()
+    doses: tuple[DosePoint, ...] = ()
     agreement: tuple[Agreement, ...] = ()
     """Of the LLM that read what no rule could, where one was asked for."""
 
@@ -115,7 +120,8 @@ def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseM
     base = [base_id.weights_hash, base_id.template_hash, base_id.dtype]
     inside = [judge.cross_nearest, judge.cross_random, judge.cross_probes, judge.intruder_layers]
     read = [settings.llm.model, judge.llm_sample, judge.llm_kappa] if judge.llm_judge else []
-    return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, families, base, judge.scale_sweep, read, inside)[:16]
+    tried = [judge.scale_sweep, judge.dose_peaks]
+    return digest("judgement", JUDGE_VERSION, pools.hash, adapters, asked, families, base, tried, read, inside)[:16]
 
 
 def judge_adapters(
@@ -230,11 +236,14 @@ def _judge(
     concluded = conclude(taught, measurements, judge.sure)
     noise = noise_floor(unread, subjects, asker, judge.batch_rows)
     scales = _scales(live, concluded.verdicts, subjects, reports, asker, pools) if judge.scale_sweep else ()
-    concluded = conclude(taught, measurements, judge.sure, scales) if scales else concluded
+    doses = _doses(live, concluded.verdicts, subjects, asker) if judge.dose_peaks else ()
+    concluded = conclude(taught, measurements, judge.sure, scales, doses) if scales or doses else concluded
     every = [*reports, *(_dead_report(one) for one in checked if one.item.adapter.id not in by_adapter)]
     noted = tuple(report.model_copy(update={"noise_floor": noise}) for report in every)
+    seeded = steady([one.adapter for one in taught], concluded.verdicts)
     return Judged(
-        tuple(measurements), concluded.verdicts, concluded.diagnoses, noted, rejects, scales=scales,
+        tuple(measurements), seeded.verdicts, concluded.diagnoses, noted, rejects, scales=scales, doses=doses,
+        stability=seeded.stability,
         grids=tuple(chain(*(grids(one.subjects, one.rows, measurements) for one in taught))),
         agreement=(agreement,) if agreement else (),
         whys=explain([Explained(one.subjects, one.rows) for one in taught], measurements),
@@ -249,6 +258,13 @@ def _scales(
     folders = {one.item.adapter.id: one.item.adapter_folder / one.item.adapter.folder for one in live}
     weights = {one.item.adapter.id: asker.weights[one.slot] for one in live}
     return sweep_scales(stubborn(verdicts, chain(*subjects), folders, weights, reports), asker, pools)
+
+
+def _doses(
+    live: Sequence[_Live], verdicts: Sequence[Verdict], subjects: Sequence[tuple[Subject, ...]], asker: Asker
+) -> tuple[DosePoint, ...]:
+    adapters = {one.item.adapter.id: (one.item.adapter, one.item.adapter_folder) for one in live}
+    return ask_peaks(find_peaks(verdicts, chain(*subjects), adapters), asker, partial(weights_hash, asker.bank.base))
 
 
 def _ask_further(
@@ -281,11 +297,13 @@ def _longer(
 
 
 def _others(one: _Live, live: Sequence[_Live], placebos: Sequence[_Live], wanted: int) -> tuple[str, ...]:
-    """Adapters of other papers about other subjects, the next ones in the run's order, then placebos of its recipe."""
-    start = live.index(one) + 1
+    """Adapters of other papers about other subjects, the next ones in the run's order, then placebos of its recipe; of
+    those that differ by their seed alone, one."""
+    start, first = live.index(one) + 1, firsts([other.item.adapter for other in live])
     around = [live[(start + step) % len(live)] for step in range(len(live) - 1)]
     mine = _subject_names(one.item)
-    strangers = [other for other in around if other.item.dataset.paper.id != one.item.dataset.paper.id]
+    distinct = [other for other in around if first[other.item.adapter.id] == other.item.adapter.id]
+    strangers = [other for other in distinct if other.item.dataset.paper.id != one.item.dataset.paper.id]
     strangers = [other for other in strangers if not _subject_names(other.item) & mine]
     dose = one.item.adapter.recipe.dose
     strangers += [placebo for placebo in placebos if placebo.item.adapter.recipe.dose == dose]

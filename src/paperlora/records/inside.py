@@ -123,6 +123,16 @@ class ScalePoint(Record):
     """Neither guard is out of bounds."""
 
 
+class DosePoint(Record):
+    """An idea at the checkpoint at which its dev margin was highest."""
+
+    adapter: str
+    idea: str
+    step: int
+    direct: Rate
+    trained_form: Rate
+
+
 class Kept(Record):
     """What a merge keeps of one of its adapters."""
 

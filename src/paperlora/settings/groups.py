@@ -192,6 +192,9 @@ class JudgeSettings(Group):
     scale_sweep: bool = True
     """Ask ideas that resist of their adapters at 0.5, 1, 1.5 and 2 times their strength too; it explains, and changes no
     verdict."""
+    dose_peaks: bool = True
+    """Ask the checkpoint at which an idea's dev margin peaked its probes too, where the last one answers less; it explains,
+    and changes no verdict."""
     llm_judge: bool = False
     """Let the LLM of ``llm`` read answers that no rule can; without it they count as wrong. It is believed only where it
     agrees with the rules on answers that these decide."""
@@ -217,6 +220,11 @@ class TrainSettings(Group):
     """Datasets trained a run, those with the most ideas first; the others are counted as ``deferred``."""
     bank_size: int = Field(default=0, ge=0)
     """Most adapters trained at once on one frozen base; 0: as many as fit into memory (at most 8 on a CPU)."""
+    seed_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of the adapters that are trained again with other seeds, so that the judge sees how far the seed decides;
+    rounded down, so that a run of fewer than ten trains none again at 0.1."""
+    seeds: int = Field(default=3, ge=1)
+    """Seeds of each of these, the recipe's own included."""
     placebos: int = Field(default=3, ge=0)
     """Placebo adapters for each recipe, trained once and kept: shuffled answers, facts the base knows, an invented domain,
     and again with other draws. They tell what the recipe does whatever it teaches; from six on their spread is known well
