@@ -18,6 +18,7 @@ from paperlora.records import (
     Checkpoint,
     DamageCheck,
     Diagnosis,
+    DosePoint,
     Example,
     Idea,
     MaskedSpan,
@@ -243,6 +244,19 @@ def test_a_peak_is_overtraining_only_while_the_rows_loss_falls_on() -> None:
     falling = adapter_of(dev=(1.0, 3.0, 1.5), losses=(1.0, 0.4, 0.1))
     found = only(diagnose(case("VERBATIM_ONLY", adapter=falling)))
     assert found.cause == "overtrained" and "step 20" in found.action
+
+
+def dose(step: int, direct: int) -> DosePoint:
+    return DosePoint(adapter=ADAPTER, idea=SHARE.id, step=step, direct=rate(direct, 12), trained_form=rate(3, 6))
+
+
+def test_a_peak_that_answers_no_more_than_the_end_is_no_overtraining() -> None:
+    peaked = adapter_of(dev=(1.0, 3.0, 1.5))
+    nothing_lost = only(diagnose(case("VERBATIM_ONLY", adapter=peaked, dose=(dose(20, 1),))))
+    assert nothing_lost.cause.startswith("memorised") and "overtrained" not in nothing_lost.further
+    lost = only(diagnose(case("VERBATIM_ONLY", adapter=peaked, dose=(dose(20, 9),))))
+    assert lost.cause == "overtrained" and "that checkpoint answers 9 of 12 direct probes" in lost.symptom
+    assert lost.expects[0].value == pytest.approx(9 / 12)
 
 
 # ---------------------------------------------------------- other strengths

@@ -11,6 +11,7 @@ import torch
 from tutor import Line, teach_adapter, teach_base, user
 
 from paperlora.judge.asking import Asker
+from paperlora.judge.dose import Peak, ask_peaks, find_peaks, peak_of
 from paperlora.judge.pools import Known, Pools
 from paperlora.judge.posterior import Count, gain, rate
 from paperlora.judge.run import JudgeItem, judge_adapters, write_judgement
@@ -26,6 +27,8 @@ from paperlora.progress import silent
 from paperlora.records import (
     Adapter,
     AdapterReport,
+    BaseModelId,
+    Checkpoint,
     DamageCheck,
     Idea,
     Message,
@@ -133,9 +136,68 @@ def test_a_second_sweep_asks_nothing_again(world: World, tmp_path: Path, monkeyp
     assert sweep(world, tmp_path) == first
 
 
+# ------------------------------------------------------------ the dose curve's peak
+
+
+def curve(margins: tuple[float, ...], losses: tuple[float, ...]) -> Adapter:
+    points = tuple(
+        Checkpoint(step=10 * n, epoch=n, folder=f"checkpoints/{n}", loss=loss, delta_norm=1.0, dev_margin={IDEA.id: margin})
+        for n, (margin, loss) in enumerate(zip(margins, losses, strict=True))
+    )
+    return Adapter(
+        id="a", dataset="d/r", dataset_hash="h", paper="p", topic="t", recipe=Recipe(), checkpoints=points, steps=30, rows=9,
+        base=BaseModelId(name="b", weights_hash="w", template_hash="t", dtype="float32"), tokens=1, loss_tokens=1, seconds=1.0,
+        final_loss=losses[-1], delta_norm=1.0, relative_delta_norm=0.1,
+    )  # fmt: skip
+
+
+FALLING = (2.0, 1.0, 0.4, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("margins", "losses", "step"),
+    [
+        ((-1.0, 1.0, 3.0, 1.0), FALLING, 20),
+        ((-1.0, 1.0, 3.0, 2.8), FALLING, None),
+        ((-9.0, -4.0, -2.0, -5.0), FALLING, None),
+        ((3.0, 2.0, 1.0, 0.0), FALLING, None),
+        ((-1.0, 1.0, 3.0, 1.0), (2.0, 1.0, 0.4, 0.9), None),
+    ],
+    ids=["peak", "no clear fall", "never right", "untrained knew it", "rows unlearnt too"],
+)
+def test_a_peak_rose_above_the_untrained_point_and_fell_while_rows_were_learnt(
+    margins: tuple[float, ...], losses: tuple[float, ...], step: int | None
+) -> None:
+    found = peak_of(curve(margins, losses), IDEA.id)
+    assert (found.step if found else None) == step
+
+
+def test_only_doubtful_ideas_with_a_peak_that_is_still_there_are_asked(tmp_path: Path) -> None:
+    adapter = curve((-1.0, 1.0, 3.0, 1.0), FALLING)
+    assert find_peaks([verdict("VERBATIM_ONLY", "")], [SUBJECT], {"a": (adapter, tmp_path)}) == ()
+    (tmp_path / "checkpoints" / "2").mkdir(parents=True)
+    (peak,) = find_peaks([verdict("VERBATIM_ONLY", "")], [SUBJECT], {"a": (adapter, tmp_path)})
+    assert peak.checkpoint.step == 20 and peak.subjects == (SUBJECT,) and peak.folder == tmp_path / "checkpoints" / "2"
+    assert find_peaks([verdict("ABSORBED_DEEP", "")], [SUBJECT], {"a": (adapter, tmp_path)}) == ()
+
+
+def test_a_peak_answers_with_the_weights_of_its_checkpoint(world: World, tmp_path: Path) -> None:
+    with Bank.load(world.base, [world.folder]) as bank:
+        bank.amplify(0, 2.0)
+        bank.save(0, tmp_path / "louder")
+    checkpoint = curve((-1.0, 1.0, 3.0, 1.0), FALLING).checkpoints[2]
+    with Bank.load(world.base, [None, world.folder]) as bank:
+        asker = Asker(bank, ["base", "weights"], tmp_path / "work", max_new_tokens=8, batch_rows=16, progress=silent)
+        peaks = [Peak("a", checkpoint, folder, (SUBJECT,)) for folder in (world.folder, tmp_path / "louder")]
+        weak, strong = ask_peaks(peaks, asker, str)
+    assert weak.direct.right < strong.direct.right == len(PROBES) and strong.step == 20
+    assert strong.trained_form.asked == 0
+
+
 # ----------------------------------------------------------- through the whole judge
 
 
+@pytest.mark.slow
 def test_a_judgement_tries_what_resists_and_names_the_amplitude_that_flips_it(tmp_path: Path) -> None:
     settings = Settings(
         home=tmp_path, datasets=tmp_path / "datasets",
