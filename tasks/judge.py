@@ -16,7 +16,7 @@ from paperlora.records import Adapter, Reject
 from paperlora.settings import Settings
 from paperlora.store import Store, read_json
 from tasks.placebos import placebo_items
-from tasks.policy import RETRY, ProgressArtifact, open_stage, work_folder
+from tasks.policy import RETRY, ProgressArtifact, llm_account, open_stage, work_folder
 from tasks.stages import open_uri, with_hash
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def list_adapters(adapters: list[str] | None, config: str | None) -> list[str]:
 @task(name="judge", **RETRY)
 def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
     """Let base and adapters answer the held-out probes in one model load, and judge every idea."""
+    from paperlora.judge.prior import add_prior
     from paperlora.judge.run import judge_adapters, judgement_key, write_judgement
     from paperlora.model.base import base_of
 
@@ -53,8 +54,8 @@ def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
     items += placebo_items(items, base, settings, store)
     key = judgement_key(items, settings, base.id)
     if not store.has("judgements", key):
-        judged = judge_adapters(items, base, settings, work_folder(settings, "judge"), ProgressArtifact("judge"))
-        judged = _with_inside(judged, items, base, settings)
+        judged = judge_adapters(items, base, settings, work_folder(settings, "judge"), ProgressArtifact("judge"), account=llm_account("judge"))
+        judged = add_prior(_with_inside(judged, items, base, settings))
         write_judgement(judged, store, key, dict(zip(adapters, (h for _, h in opened), strict=True)))
     uri = store.uri("judgements", key)
     return Judgement([with_hash(uri)], [])

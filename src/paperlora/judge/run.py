@@ -20,7 +20,7 @@ from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.cross import cross_probe
 from paperlora.judge.dose import ask_peaks, find_peaks
 from paperlora.judge.grids import grids
-from paperlora.judge.llm_scorer import reader_for
+from paperlora.judge.llm_scorer import Reader, disbelieved, reader_for
 from paperlora.judge.measure import measure, noise_floor
 from paperlora.judge.pools import STANDARD, Pools
 from paperlora.judge.reports import Examined, report_damage
@@ -28,6 +28,7 @@ from paperlora.judge.scaling import stubborn, sweep_scales
 from paperlora.judge.stability import firsts, steady
 from paperlora.judge.tally import Subject, denied_probes
 from paperlora.judge.why import Explained, explain
+from paperlora.llm.budget import Account
 from paperlora.model.answers import next_token_logits
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
@@ -47,6 +48,7 @@ from paperlora.records import (
     Measurement,
     MicroDataset,
     Overlap,
+    PriorBin,
     Probe,
     ProbeFamily,
     Reject,
@@ -61,6 +63,7 @@ from paperlora.store import Store, file_hash, write_jsonl
 
 JUDGE_VERSION = "5"
 """Changes whenever the same adapters could get other verdicts; part of every judgement's key."""
+JUDGING = Account(stage="judge")
 LIVENESS_PROMPTS = 4
 LIVE = 1e-5
 """Largest difference of a logit below which an adapter counts as not applied; rounding stays below it."""
@@ -95,6 +98,7 @@ class Judged(NamedTuple):
     geometries: tuple[AdapterGeometry, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     correlations: tuple[Correlation, ...] = ()
+    priors: tuple[PriorBin, ...] = ()
     scales: tuple[ScalePoint, ...] = ()
     doses: tuple[DosePoint, ...] = ()
     agreement: tuple[Agreement, ...] = ()
@@ -126,7 +130,7 @@ def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseM
 
 def judge_adapters(
     items: Sequence[JudgeItem], base: Base, settings: Settings, work: Path, progress: Progress = silent,
-    pools: Pools = STANDARD,
+    pools: Pools = STANDARD, account: Account = JUDGING,
 ) -> Judged:  # fmt: skip
     """Judge every idea of every adapter.
 
@@ -137,6 +141,7 @@ def judge_adapters(
         work: where answers are kept, so that a killed judgement goes on where it was.
         progress: told of the answers given.
         pools: what damage is looked for in.
+        account: whose budget an LLM that reads answers spends.
 
     Raises:
         NothingToDo: there is no adapter.
@@ -162,7 +167,8 @@ def judge_adapters(
         asker = Asker(
             bank, weights, work, max_new_tokens=judge.max_new_tokens, batch_rows=judge.batch_rows, progress=progress
         )
-        return _judge(live, checked, asker, settings, tuple(rejects), pools.chosen(judge.damage))
+        reader = reader_for(settings, account, progress)
+        return _judge(live, checked, asker, settings, tuple(rejects), pools.chosen(judge.damage), reader)
 
 
 def write_judgement(judged: Judged, store: Store, key: str, inputs: Mapping[str, str], pools: Pools = STANDARD) -> str:
@@ -212,7 +218,7 @@ def _reject(item: JudgeItem, reason: str, detail: str) -> Reject:
 
 def _judge(
     live: Sequence[_Live], checked: Sequence[_Live], asker: Asker, settings: Settings, rejects: tuple[Reject, ...],
-    pools: Pools,
+    pools: Pools, reader: Reader | None,
 ) -> Judged:  # fmt: skip
     judge, slots = settings.judge, {one.item.adapter.id: one.slot for one in live}
     reports = report_damage(asker, [_examined(one) for one in live], pools, judge.batch_rows)
@@ -220,7 +226,6 @@ def _judge(
     others = [_others(one, live, placebos, judge.placebos) for one in live]
     by_adapter = {report.adapter: report for report in reports}
     passes: dict[_Pair, int] = {}
-    reader = reader_for(settings)
     while True:
         subjects = [_subjects(one, names, passes, judge) for one, names in zip(live, others, strict=True)]
         unread = measure(subjects, slots, asker, judge.margins)
@@ -242,7 +247,7 @@ def _judge(
     noted = tuple(report.model_copy(update={"noise_floor": noise}) for report in every)
     seeded = steady([one.adapter for one in taught], concluded.verdicts)
     return Judged(
-        tuple(measurements), seeded.verdicts, concluded.diagnoses, noted, rejects, scales=scales, doses=doses,
+        tuple(measurements), seeded.verdicts, concluded.diagnoses, noted, (*rejects, *disbelieved(agreement)), scales=scales, doses=doses,
         stability=seeded.stability,
         grids=tuple(chain(*(grids(one.subjects, one.rows, measurements) for one in taught))),
         agreement=(agreement,) if agreement else (),

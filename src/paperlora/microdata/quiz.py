@@ -31,7 +31,7 @@ from paperlora.progress import Progress, silent
 from paperlora.records import Idea, KnowledgeState, KnowledgeStateKind, Message, Probe, Rate, digest
 
 if TYPE_CHECKING:
-    from paperlora.model.answers import LogLik
+    from paperlora.model.answers import Answer, LogLik
     from paperlora.model.bank import Bank
     from paperlora.model.base import Base
 
@@ -43,7 +43,8 @@ KNOWN, KNOWN_SURE = 0.6, 0.95
 HELD, HELD_SURE = 0.5, 0.9
 SURE = 0.5
 """Likelihood a token below which a wrong answer that comes again and again is a guess; the judge's bar as well."""
-MAX_NEW_TOKENS = 24
+MAX_NEW_TOKENS = 16
+"""A value comes early or not at all; a third less time than with 24 (SmolLM2)."""
 BATCH_ROWS = 32
 DIGITS = 4
 """Kept of what was weighed: the last bits depend on the batch, and a state is part of a revision's name."""
@@ -202,7 +203,7 @@ def _ask(items: Sequence[Quizzed], bank: Bank, progress: Progress) -> dict[str, 
             progress=progress,
         )  # fmt: skip
         for (idea, probe), one in zip(asked, said, strict=True):
-            found[idea.id].append(_read(one.text, probe, idea))
+            found[idea.id].append(_read(one, probe, idea))
     return found
 
 
@@ -221,11 +222,13 @@ def _is_held(count: Count) -> bool:
     return count.right > 0 and p_above(count, HELD) >= HELD_SURE
 
 
-def _read(text: str, probe: Probe, idea: Idea) -> _Said:
+def _read(said: Answer, probe: Probe, idea: Idea) -> _Said:
+    text = said.text
     question = "\n".join(message.content for message in probe.messages)
     kind = value_kind(idea)
     value = stated(text, kind, f"{idea.subject} {idea.relation}" if kind == "number" else question)
-    talk = not value or len(value.split()) > LONGEST_VALUE or _REFUSAL.search(normalise(opening(text)))
+    cut = not said.ended and kind != "number"  # a name that never ends is talk
+    talk = cut or not value or len(value.split()) > LONGEST_VALUE or _REFUSAL.search(normalise(opening(text)))
     right = score_answer(text, probe, idea) == 1.0
     if talk:
         return _Said(probe, text, right, "", "", "")

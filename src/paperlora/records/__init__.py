@@ -18,6 +18,7 @@ from paperlora.records.inside import (
     MergeMethod,
     NormsAt,
     Overlap,
+    PriorBin,
     ScalePoint,
 )
 from paperlora.records.judge import (
@@ -93,6 +94,7 @@ __all__ = [
     "PageStart",
     "Paper",
     "Prediction",
+    "PriorBin",
     "Probe",
     "ProbeFamily",
     "Quote",

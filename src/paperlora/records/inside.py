@@ -83,12 +83,24 @@ class Correlation(Record):
     """What against what, such as ``overlap / interference``."""
     pairs: int
     value: float
-    """Spearman's ρ."""
+    """Spearman's ρ; of ``prior / resistance`` the AUC, for which ½ is nil."""
     low: float
     high: float
-    """Its 95% interval by resampling adapters."""
+    """Its 95% interval by resampling adapters (ideas, for the AUC)."""
     p_value: float
-    """By permuting adapters (Mantel's test)."""
+    """By permuting adapters (Mantel's test), or the ideas' priors."""
+
+
+class PriorBin(Record):
+    """What became of ideas whose wrong belief was about equally strong before training."""
+
+    low: float
+    high: float
+    """Likelihood a token of what the base said instead of the truth; the upper end belongs to the next bin."""
+    absorbed: Rate
+    """Verdicts ABSORBED among those that are absorbed, RESISTED or NOT_LEARNED."""
+    resisted: int
+    not_learned: int
 
 
 class GridCell(Record):
