@@ -67,7 +67,9 @@ def _all_datasets(store: Store) -> list[str]:
 
 @task(name="bank", **RETRY)
 def train_bank(datasets: Sequence[str], recipes: Sequence[dict[str, object]] | None, config: str | None) -> Trained:
-    """Train every dataset with every recipe in one bank; finished ones are reused, a killed one goes on."""
+    """Train every dataset with every recipe in one bank, some of them with several seeds; finished ones are reused, a
+    killed one goes on."""
+    from paperlora.lora.seeds import repeats
     from paperlora.lora.train import train_adapters
     from paperlora.model.base import base_of
 
@@ -75,9 +77,11 @@ def train_bank(datasets: Sequence[str], recipes: Sequence[dict[str, object]] | N
     base = base_of(settings)
     chosen = [Recipe.model_validate(recipe) for recipe in recipes or ()] or [settings.recipe]
     items = [_item(reference) for reference in datasets]
+    again = repeats([item.dataset_hash for item in items], chosen, settings.train.seed_share, settings.train.seeds)
+    pairs = [(item, recipe) for item in items for recipe in chosen] + [(items[one.place], one.recipe) for one in again]
     dropped: list[Reject] = []
     uris = train_adapters(
-        [item for item in items for _ in chosen], [recipe for _ in items for recipe in chosen], base, store, work_folder(settings, "train"), bank_size=settings.train.bank_size,
+        [item for item, _ in pairs], [recipe for _, recipe in pairs], base, store, work_folder(settings, "train"), bank_size=settings.train.bank_size,
         progress=ProgressArtifact("train"), dropped=dropped,
     )
     train_placebos(chosen, base, settings, store, dropped)
