@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from paperlora.judge.llm_scorer import Reader, Scored, cohen, reader_for
+from paperlora.judge.llm_scorer import Reader, Scored, cohen, disbelieved, reader_for
 from paperlora.judge.tally import BASE, Subject
-from paperlora.llm.client import LlmClient
+from paperlora.llm.client import Account, LlmClient
 from paperlora.llm.transport import Patience
 from paperlora.model.scoring import score_answer, undecided
 from paperlora.records import Idea, Measurement, Message, Probe, Quote
@@ -105,6 +105,7 @@ def read(sandbox: Sandbox, home: Path, marker: Marker, measured: list[Measuremen
 def test_an_llm_that_agrees_with_the_rules_settles_what_they_leave_open(sandbox: Sandbox, tmp_path: Path) -> None:
     scored = read(sandbox, tmp_path, Marker(honest), llm_sample=30)
     found = scored.agreement
+    assert disbelieved(found) == disbelieved(None) == ()
     assert found is not None and found.taken and found.note.startswith("3 answers no rule could read; 2 of them count as right")
     assert (found.asked, found.agreed, found.rules_right, found.undecided, found.turned) == (30, 30, 15, 3, 2)
     assert found.kappa is not None and found.kappa.value == 1.0 and 0.6 < found.kappa.low < 1.0
@@ -125,6 +126,8 @@ def test_an_llm_that_agrees_with_the_rules_settles_what_they_leave_open(sandbox:
 def test_an_llm_that_disagrees_with_the_rules_is_not_believed(sandbox: Sandbox, tmp_path: Path, mark: Mark, why: str) -> None:
     scored = read(sandbox, tmp_path, Marker(mark))
     assert scored.agreement is not None and not scored.agreement.taken and scored.agreement.turned == 0
+    (reject,) = disbelieved(scored.agreement)
+    assert (reject.reason, reject.item, reject.detail) == ("llm_not_believed", "llm:marker", scored.agreement.note)
     assert why in scored.agreement.note and "all of them stay wrong" in scored.agreement.note
     assert scored.measurements == MEASURED
 
@@ -203,8 +206,8 @@ def test_a_spent_budget_leaves_everything_wrong_and_is_told(sandbox: Sandbox, tm
 
 
 def test_it_is_off_by_default_and_without_an_endpoint_it_says_so(tmp_path: Path) -> None:
-    assert reader_for(Settings(home=tmp_path)) is None
-    reader = reader_for(Settings(home=tmp_path, judge=JudgeSettings(llm_judge=True)))
+    assert reader_for(Settings(home=tmp_path), Account()) is None
+    reader = reader_for(Settings(home=tmp_path, judge=JudgeSettings(llm_judge=True)), Account())
     assert reader is not None
     scored = reader.read(MEASURED, [SUBJECT])
     assert scored.measurements == MEASURED and scored.agreement is not None

@@ -22,7 +22,7 @@ from paperlora.llm.client import Account, LlmClient, Question, Reply, client_for
 from paperlora.model.scoring import OPEN, opening, undecided
 from paperlora.progress import Progress, silent
 from paperlora.prompts import Pair, load_pair
-from paperlora.records import Agreement, Idea, Interval, Measurement, Probe, digest
+from paperlora.records import Agreement, Idea, Interval, Measurement, Probe, Reject, digest
 from paperlora.settings import Settings
 from paperlora.store import Store
 
@@ -120,11 +120,22 @@ class Reader:
         )  # fmt: skip
 
 
-def reader_for(settings: Settings, progress: Progress = silent) -> Reader | None:
-    """The reader of these settings; None where ``judge.llm_judge`` is off."""
+def reader_for(settings: Settings, account: Account, progress: Progress = silent) -> Reader | None:
+    """The reader of these settings; None where ``judge.llm_judge`` is off.
+
+    Args:
+        account: whose budget it spends.
+    """
     if not settings.judge.llm_judge:
         return None
-    return Reader(settings, client_for(settings, Store.at(settings.store_root), Account(stage="judge")), progress)
+    return Reader(settings, client_for(settings, Store.at(settings.store_root), account), progress)
+
+
+def disbelieved(agreement: Agreement | None) -> tuple[Reject, ...]:
+    """A reject for each reading whose word is not taken, so that it is counted where rejects are."""
+    if agreement is None or agreement.taken or not agreement.undecided:
+        return ()
+    return (Reject(stage="judge", item=f"llm:{agreement.model}", reason="llm_not_believed", detail=agreement.note),)
 
 
 def cohen(pairs: Sequence[tuple[bool, bool]]) -> Interval | None:
