@@ -9,6 +9,7 @@ Pure: it needs no model.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -99,7 +100,7 @@ def _resampled(prior: Numbers, out: NDArray[np.bool_], owner: NDArray[np.int64],
 
 def _bins(told: Sequence[Verdict]) -> tuple[PriorBin, ...]:
     found = []
-    for low, high in zip(EDGES[:-1], EDGES[1:], strict=True):
+    for low, high in pairwise(EDGES):
         inside = [one for one in told if low <= (one.prior or 0.0) and ((one.prior or 0.0) < high or high == EDGES[-1])]
         count = {kind: sum(one.kind == kind for one in inside) for kind in KEPT_OUT}
         absorbed = sum(one.kind in ABSORBED for one in inside)

@@ -266,7 +266,7 @@ def _beyond_hundred(answer: str, text: str) -> bool:
 
 
 def denying(values: Values, idea: Idea, belief: str) -> Values:
-    """The values with what a base believes as the first one that rows deny, where that is a clean value of the kind.
+    """The values with what a base believes as the one that rows deny, where that is a clean value of the kind.
 
     No probe may name what rows deny: it is taken out of all values that probes offer. Where too few of these would be
     left, or the belief is no value of the kind, everything stays as it is.
@@ -275,7 +275,7 @@ def denying(values: Values, idea: Idea, belief: str) -> Values:
     if not value or _same(value, values.accepted) or _given(idea, value):
         return values
     kept = values._replace(
-        contrast=tuple(dict.fromkeys((value, *values.contrast))),
+        contrast=(value,),
         **{
             name: tuple(text for text in getattr(values, name) if not _same(text, (value,)))
             for name in ("distractors", "near", "others", "row_thresholds", "above", "below")
