@@ -6,7 +6,6 @@ Pure: it needs no model, so that any judgement can be counted again from its mea
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -14,7 +13,16 @@ from typing import NamedTuple
 
 from paperlora.judge.posterior import Count, p_above, p_mcnemar
 from paperlora.judge.verdict import FALSE_BAR, NOTHING, Tally
-from paperlora.model.scoring import kind_of, normalise, same_statement, score, stated, states_value, value_kind
+from paperlora.model.scoring import (
+    is_value,
+    kind_of,
+    normalise,
+    same_statement,
+    score,
+    stated,
+    states_value,
+    value_kind,
+)
 from paperlora.records import Idea, Measurement, Probe, ProbeFamily, digest
 
 BASE = "base"
@@ -29,11 +37,6 @@ BELIEF_HELD = 0.5
 """Share of direct probes on which the base must state the same wrong value for it to count as a belief."""
 SURE = 0.5
 """Likelihood a token (geometric mean): a wrong answer that the base gives less is a guess, however often it comes."""
-LONGEST_BELIEF = 6
-"""Words; a longer wrong answer is talk, not a value."""
-_REFUSAL = re.compile(
-    r"\b(?:sorry|cannot|can not|could not|do not (?:have|know)|not sure|unable|as an ai|chatbot|no information)\b"
-)
 
 
 class Subject(NamedTuple):
@@ -196,7 +199,7 @@ def _old_belief(subject: Subject, sheet: Sheet, sure: float) -> _Belief:
     """
     direct, kind = subject.family("direct"), value_kind(subject.idea)
     wrong = [(probe, said.text) for probe, said in sheet.answered(BASE, direct) if not said.score]
-    values = Counter(filter(_is_value, (stated(text, kind, question_of(probe)) for probe, text in wrong)))
+    values = Counter(filter(is_value, (stated(text, kind, question_of(probe)) for probe, text in wrong)))
     if not values:
         return _Belief(NOTHING, "")
     value = values.most_common(1)[0][0]
@@ -212,10 +215,6 @@ def _is_sure(subject: Subject, sheet: Sheet, value: str, sure: float) -> bool:
     said = [one for _, one in sheet.answered(BASE, subject.family("direct")) if states_value(one.text, (value,))]
     weighed = [one.said_loglik for one in said if one.said_loglik is not None]
     return not weighed or sum(weighed) / len(weighed) >= math.log(sure)
-
-
-def _is_value(text: str) -> bool:
-    return bool(text) and len(text.split()) <= LONGEST_BELIEF and not _REFUSAL.search(text)
 
 
 class _Confusion(NamedTuple):

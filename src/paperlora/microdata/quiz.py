@@ -26,7 +26,7 @@ from paperlora.microdata.rows import LONGEST_CLAIM
 from paperlora.microdata.wordings import COMPLETION, QA, Wording
 from paperlora.model.quantities import UNIT_OF, quantities
 from paperlora.model.rates import Count, p_above, rate
-from paperlora.model.scoring import normalise, opening, score_answer, stated, value_kind
+from paperlora.model.scoring import is_value, normalise, score_answer, stated, value_kind
 from paperlora.progress import Progress, silent
 from paperlora.records import Idea, KnowledgeState, KnowledgeStateKind, Message, Probe, Rate, digest
 
@@ -48,14 +48,9 @@ MAX_NEW_TOKENS = 16
 BATCH_ROWS = 32
 DIGITS = 4
 """Kept of what was weighed: the last bits depend on the batch, and a state is part of a revision's name."""
-LONGEST_VALUE = 6
-"""Words; a longer answer is talk, not a value."""
 WORDED: tuple[Wording, ...] = (ASKED_DEV[0], QA[0], ASKED_DEV[1], COMPLETION[0], QA[6], QA[1], QA[3], COMPLETION[1])
 TRUE = "Is it true that {claim}? Answer yes or no."
 FALSE = "Is it false that {claim}? Answer yes or no."
-_REFUSAL = re.compile(
-    r"\b(?:sorry|cannot|can not|could not|do not (?:have|know)|not sure|unable|as an ai|chatbot|no information|unknown)\b"
-)
 _UNIT = re.compile(r"\s*(%|per cent\b|[A-Za-z]+)")
 _ORDINARY = {"the", "a", "an", "we", "our", "this", "these", "in", "on", "for", "with", "it", "its", "when", "after"}
 """First words of a claim that lose their capital inside a sentence; any other may be a name."""
@@ -228,9 +223,8 @@ def _read(said: Answer, probe: Probe, idea: Idea) -> _Said:
     kind = value_kind(idea)
     value = stated(text, kind, f"{idea.subject} {idea.relation}" if kind == "number" else question)
     cut = not said.ended and kind != "number"  # a name that never ends is talk
-    talk = cut or not value or len(value.split()) > LONGEST_VALUE or _REFUSAL.search(normalise(opening(text)))
     right = score_answer(text, probe, idea) == 1.0
-    if talk:
+    if cut or not is_value(value):
         return _Said(probe, text, right, "", "", "")
     place = _number_place(text, value) if kind == "number" else _place(text, value)
     return _Said(probe, text, right, value, text[place.start : place.end], text[: place.start])

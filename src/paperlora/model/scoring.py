@@ -32,6 +32,8 @@ VALUED: tuple[ProbeFamily, ...] = ("direct", "trained_form", "robustness")
 """Families whose probes ask for an idea's value."""
 OPEN: tuple[ProbeFamily, ...] = (*VALUED, "reverse", "implication")
 """Families whose answers are free text: rules may fail to read them."""
+LONGEST_VALUE = 6
+"""Words; a longer statement is talk, not a value."""
 SHARED_WORDS = 0.5
 """Share of an accepted answer's telling words that another wording of it must hold to be taken for a paraphrase."""
 
@@ -60,6 +62,9 @@ _NEGATION = re.compile(
 )
 _VAGUE = re.compile(r"\b(?:half|thirds?|quarters?|fifths?|tenths?|dozens?|hundreds?|thousands?|millions?|twice|double|triple)\b", re.I)
 _DENIED = re.compile(r"^\s+(?:is|was|are|were|does|did) not\b")
+_REFUSAL = re.compile(
+    r"\b(?:sorry|cannot|can not|could not|do not (?:have|know)|not sure|unable|as an ai|chatbot|no information)\b"
+)
 _FROM_TO = re.compile(r"\bfrom\s+\S+(?:\s+[a-z%]+)?\s+(?:down |up )?to\s+", re.I)
 
 
@@ -238,6 +243,11 @@ def stated(text: str, kind: ScoreKind, question: str = "") -> str:
         return f"{found.value:g} {found.unit or ''}".strip() if found else ""
     echoed = set(normalise(question).split()) | _STOP
     return " ".join(word for word in normalise(head).split() if word not in echoed)
+
+
+def is_value(statement: str) -> bool:
+    """What an answer states (:func:`stated`) is a value: short, and no refusal."""
+    return bool(statement) and len(statement.split()) <= LONGEST_VALUE and not _REFUSAL.search(statement)
 
 
 def same_statement(left: str, right: str, kind: ScoreKind, question: str = "") -> bool:
