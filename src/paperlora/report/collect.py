@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from paperlora.catalog import open_catalog, stores
 from paperlora.records import (
     Adapter,
+    AdapterGeometry,
     AdapterReport,
+    Correlation,
+    CrossProbe,
     Diagnosis,
     Example,
+    GridCell,
     Measurement,
+    Merge,
     MicroDataset,
+    Overlap,
     Probe,
+    Record,
+    ScalePoint,
+    Stability,
     Verdict,
+    Why,
 )
 from paperlora.report.views import DatasetPart, ReportData
 from paperlora.settings import Settings
 from paperlora.store import Store, fetch, read_json, read_jsonl, read_manifest
+
+Kind = TypeVar("Kind", bound=Record)
 
 
 def collect_report(settings: Settings) -> ReportData:
@@ -42,6 +55,16 @@ def collect_report(settings: Settings) -> ReportData:
         diagnoses=_of(judgements, verdicts.values()),
         datasets=_datasets(datasets),
         measurements=tuple(_measurements(judgements).values()),
+        whys=_newest(judgements, "whys", Why, lambda why: (why.adapter, why.probe)),
+        grids=_newest(judgements, "grids", GridCell, lambda cell: (cell.adapter, cell.grid, cell.row, cell.column)),
+        stability=_newest(judgements, "stability", Stability, lambda one: (one.dataset, one.recipe, one.idea)),
+        cross=_newest(judgements, "cross", CrossProbe, lambda one: (one.adapter, one.of)),
+        geometries=_newest(judgements, "geometries", AdapterGeometry, lambda one: one.adapter),
+        overlaps=_newest(judgements, "overlaps", Overlap, lambda one: frozenset((one.left, one.right))),
+        correlations=_last(judgements, "correlations", Correlation),
+        scales=_newest(judgements, "scales", ScalePoint, lambda one: (one.adapter, one.idea, one.gamma)),
+        merges=[read_json(folder / "merge.json", Merge) for folder in _newest_last(store.folders("merges"))],
+        rounds=_rounds(judgements),
         lessons=lessons,
         rejects=rejects,
         counts={name: getattr(status, name) for name in ("papers", "documents", "ideas", "datasets", "adapters", "lessons")},
@@ -60,6 +83,32 @@ def _reports(judgements: Sequence[Path]) -> dict[str, AdapterReport]:
 
 def _measurements(judgements: Sequence[Path]) -> dict[tuple[str, str], Measurement]:
     return {(m.probe, m.model): m for folder in judgements for m in read_jsonl(folder / "measurements.jsonl", Measurement)}
+
+
+def _newest(
+    judgements: Sequence[Path], name: str, kind: type[Kind], key: Callable[[Kind], Hashable]
+) -> tuple[Kind, ...]:
+    """Of everything that several judgements say about the same thing, what the newest says.
+
+    Judgements of earlier versions lack some files: they say nothing about it.
+    """
+    files = [file for folder in judgements if (file := folder / f"{name}.jsonl").exists()]
+    return tuple({key(one): one for file in files for one in read_jsonl(file, kind)}.values())
+
+
+def _last(judgements: Sequence[Path], name: str, kind: type[Kind]) -> tuple[Kind, ...]:
+    """What the newest judgement that has any says: these belong together and to its own adapters."""
+    files = [file for folder in judgements if (file := folder / f"{name}.jsonl").exists()]
+    return next((tuple(found) for file in reversed(files) if (found := read_jsonl(file, kind))), ())
+
+
+def _rounds(judgements: Sequence[Path]) -> dict[str, int]:
+    """Verdict id → number of the judgement that gave it first."""
+    rounds: dict[str, int] = {}
+    for number, folder in enumerate(judgements):
+        for verdict in read_jsonl(folder / "verdicts.jsonl", Verdict):
+            rounds.setdefault(verdict.id, number)
+    return rounds
 
 
 def _of(judgements: Sequence[Path], verdicts: Iterable[Verdict]) -> tuple[Diagnosis, ...]:

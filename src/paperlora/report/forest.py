@@ -12,8 +12,8 @@ from paperlora.report.charts import GAIN_LINE
 from paperlora.report.picture import Picture, counted, words
 from paperlora.report.views import VerdictView
 
-_SCALE = svg.Scale(-1, 1, 52, 500)
-_WIDTH, _TOP, _HEAD = 512.0, 26.0, 22.0
+_SCALE = svg.Scale(-1, 1, 52, 440)
+_WIDTH, _TOP, _HEAD = 452.0, 26.0, 22.0
 NAMED = 60
 """Verdicts up to which every line bears its code."""
 
@@ -32,7 +32,7 @@ def forest(views: Sequence[VerdictView]) -> Picture | None:
             f"posterior probability, the dot is its estimate, the dotted rule stands at +{GAIN_LINE}. The gain alone decides no verdict:",
             "what the rules ask beside it stands with each one. The list of verdicts holds the same numbers.",
         ),
-        wide=True,
+        high=True,
     )
 
 

@@ -74,15 +74,16 @@ def _interference(index: Index, shown: Sequence[str], cosines: Mapping[_Pair, fl
     own = frozenset(At(place[p.left], place[p.right]) for p, one in inside.items() if one.relation == "own")
     square = _Square(tuple(map(index.code, shown)), cells, own)
     foreign = [one for one in crossed.values() if one.relation != "own"]
+    full = 1.0 if len(shown) <= NUMBERED else max(0.1, *(abs(one.change.value) for one in foreign), 0.0)
     worst = sorted(crossed.values(), key=lambda one: (one.relation == "own", -abs(one.change.value)))
     return Picture(
         "cross",
         "What adapters do to each other's probes",
-        _draw(square, 1.0, "adapter", "on the ideas of", "change of right answers, −1 to +1"),
+        _draw(square, full, "adapter", f"change of right answers, ±{number(full)}"),
         words(
             f"Column: the adapter that answers; row: whose ideas are asked. {counted(len(crossed), 'pair')} of {counted(len(shown), 'adapter')} were asked:",
             f"each one's own ideas (outlined) and {counted(len(foreign), 'foreign pair')}, its nearest neighbours and some drawn at random.",
-            "Blue: more right than the base, orange: fewer; blank: no change, or not asked. Foreign cells should stay blank.",
+            f"Blue: more right than the base, orange: fewer, the strongest colour from {number(full)} on; blank: no change, or not asked. Foreign cells should stay blank.",
             "Single cells rest on few probes, so that one may turn by chance: the table holds their intervals.",
             left_out,
             _correlations(index.data.correlations),
@@ -117,7 +118,7 @@ def _overlap(index: Index, shown: Sequence[str], cosines: Mapping[_Pair, float],
     return Picture(
         "overlap",
         "How alike they change the weights",
-        _draw(_Square(tuple(map(index.code, shown)), lower), full, "", "", f"cosine of ΔW, ±{number(full)}"),
+        _draw(_Square(tuple(map(index.code, shown)), lower), full, "", f"cosine of ΔW, ±{number(full)}"),
         words(
             f"Cosine of the weight changes of {counted(len(lower), 'pair')}, in the same order of adapters as the matrix of behaviour, like ones side by side;",
             f"the strongest colour stands for {number(full)}. It compares whole ΔW, never entries of A or B. A picture of the weights is no verdict:",
@@ -150,15 +151,14 @@ def _p(value: float) -> str:
 # ------------------------------------------------------------------ drawing
 
 
-def _draw(square: _Square, full: float, across: str, down: str, scale: str) -> Markup:
+def _draw(square: _Square, full: float, across: str, scale: str) -> Markup:
     count = len(square.names)
-    size = 40.0 if count <= NUMBERED else max(2.0, min(18.0, 460 / count))
+    size = 40.0 if count <= NUMBERED else max(3.0, min(18.0, 460 / count))
     every = 1 if size >= 12 else max(1, round(16 / size))
     box = Box(44, 40, size)
     side = box.left + size * count
     drawn = [
         svg.text(box.left, 12, f"→ {across}" if across else "", "t small"),
-        svg.text(0, box.top - 8, f"↓ {down}" if down else "", "t small") if count <= NUMBERED and not across else Markup(""),
         heat.frame(count, count, box),
         *heat.grid(square.cells, full, box),
         *heat.names(square.names, box, down=True, every=every),

@@ -36,6 +36,8 @@ class Picture(NamedTuple):
     table: Table | None = None
     wide: bool = False
     """It keeps its size and scrolls where it is too wide or too high."""
+    high: bool = False
+    """It fits the width and scrolls where it is too high."""
 
 
 def words(*parts: str) -> Markup:

@@ -15,7 +15,7 @@ from paperlora.report.picture import Picture, counted, table, words
 
 STATES: dict[KnowledgeStateKind | None, str] = {
     "unknown": "did not know",
-    "believes_other": "believed otherwise",
+    "believes_other": "other belief",
     "known": "knew",
     "unanswerable": "unanswerable",
     None: "not quizzed",
