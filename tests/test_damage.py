@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -137,6 +138,36 @@ def test_a_few_changed_answers_are_not_called_damage() -> None:
     assert not found.damaged, [check for check in found.checks if check.broken]
     assert found.measures["known_change"] == pytest.approx(-2 / len(KNOWN), abs=1e-3)
     assert found.measures["unique_ratio"] == pytest.approx(17 / 20)
+
+
+def test_losses_that_gains_match_are_change_not_loss() -> None:
+    """Ten facts gone and ten others come: answers on the brink. Ten gone and none come: a loss."""
+    half = answers(known=lambda n: KNOWN[n].answers[0] if n < 40 else "Heron")
+    swapped = answers(known=lambda n: KNOWN[n].answers[0] if 10 <= n < 50 else "Heron")
+    lost = answers(known=lambda n: KNOWN[n].answers[0] if 10 <= n < 40 else "Heron")
+    assert not compare(Tested(swapped, half), []).damaged and compare(Tested(lost, half), []).damaged
+    assert compare(Tested(swapped, half), []).measures["known_change"] == -0.25
+
+
+def test_two_models_that_differ_by_chance_alone_are_seldom_called_damaged() -> None:
+    """Both draw from the same propensities, with lapses of 3%: at most one in twenty may be flagged, whatever the measure."""
+    rng = random.Random(1)
+
+    def lapse(right: bool) -> bool:
+        return right != (rng.random() < 0.03)
+
+    def model() -> Answers:
+        return answers(
+            known=lambda n: KNOWN[n].answers[0] if lapse(n % 5 < 3) else "Heron",
+            opened=lambda n: f"I would name number {rng.choice(LETTERS)} of them {rng.choice(LETTERS)}",
+            unanswerable=lambda n: "I do not know." if rng.random() < 0.5 else "In 1962.",
+            sums_=lambda n: STANDARD.sums[n][1] if lapse(n < 10) else "1",
+            told=lambda n: keep(STANDARD.instructions[n]) if lapse(n < 9) else "Hm. I would not know.",
+            thoughts=lambda n: "<think>Hm" if rng.random() < 0.95 else "Four",
+        )  # fmt: skip
+
+    flagged = sum(compare(Tested(model(), model()), []).damaged for _ in range(60))
+    assert flagged <= 3
 
 
 def test_what_the_base_does_not_do_cannot_be_lost() -> None:

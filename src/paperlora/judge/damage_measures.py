@@ -20,7 +20,7 @@ from paperlora.judge.bounds import (
 )
 from paperlora.judge.instructions import follows
 from paperlora.judge.pools import Known, Pools
-from paperlora.judge.posterior import Count, p_above
+from paperlora.judge.posterior import Count, p_above, p_mcnemar
 from paperlora.model.answers import Answer
 from paperlora.model.drift import Drift
 from paperlora.model.scoring import kind_of, normalise, opening, repeats_itself, score, states_value
@@ -167,12 +167,17 @@ def _drift(changes: Sequence[float], drifts: Sequence[Drift], name: str) -> Meas
 
 
 def _kept(after: Sequence[bool], before: Sequence[bool]) -> Measure | None:
-    """Change of the share that is right, among what the base has right; None where that is nothing."""
+    """Change of the share that is right, among what the base has right; None where that is nothing.
+
+    Answers on the brink tip over in both directions whatever is trained. A loss is shown only where it also outnumbers
+    what the adapter has right and the base hasn't (McNemar's test).
+    """
     held = [now for now, was in zip(after, before, strict=True) if was]
     if not held:
         return None
-    kept = Count(sum(held), len(held))
-    return Measure(kept.share - 1.0, len(held), p_lost(kept, -BOUNDS["known_change"].limit))
+    kept, gained = Count(sum(held), len(held)), sum(after) - sum(held)
+    outnumbers = 1.0 - p_mcnemar(len(held) - sum(held), gained)
+    return Measure(kept.share - 1.0, len(held), min(p_lost(kept, -BOUNDS["known_change"].limit), outnumbers))
 
 
 def _ratio(after: Count | None, before: Count | None, name: str) -> Measure | None:
