@@ -23,7 +23,9 @@ MOST = 400
 """Adapters in one matrix; more would be finer than a pixel."""
 
 
-class _Pair(NamedTuple):
+class Pair(NamedTuple):
+    """Two adapters."""
+
     left: str
     right: str
 
@@ -39,8 +41,8 @@ class _Square(NamedTuple):
 def beside(index: Index) -> tuple[Picture, ...]:
     """The matrix of behaviour and the matrix of the weights, each where there is one."""
     data = index.data
-    cosines = {_Pair(one.left, one.right): one.cosine for one in data.overlaps}
-    cosines |= {_Pair(pair.right, pair.left): value for pair, value in cosines.items()}
+    cosines = {Pair(one.left, one.right): one.cosine for one in data.overlaps}
+    cosines |= {Pair(pair.right, pair.left): value for pair, value in cosines.items()}
     known = dict.fromkeys([*(name for pair in cosines for name in pair), *(n for c in data.cross for n in (c.adapter, c.of))])
     if not known:
         return ()
@@ -52,20 +54,20 @@ def beside(index: Index) -> tuple[Picture, ...]:
     return tuple(picture for picture in (behaviour, weights) if picture)
 
 
-def cluster(names: Sequence[str], cosines: Mapping[_Pair, float]) -> list[str]:
+def cluster(names: Sequence[str], cosines: Mapping[Pair, float]) -> list[str]:
     """The adapters with like ones side by side: average linkage over 1 − cosine; unmeasured pairs count as unlike."""
     if len(names) < 3 or not cosines:
         return list(names)
     distance = np.ones((len(names), len(names)))
     for row, left in enumerate(names):
         for column, right in enumerate(names):
-            distance[row, column] = 0.0 if row == column else 1.0 - cosines.get(_Pair(left, right), 0.0)
+            distance[row, column] = 0.0 if row == column else 1.0 - cosines.get(Pair(left, right), 0.0)
     tree = linkage(squareform(np.clip(distance, 0, 2), checks=False), "average", optimal_ordering=len(names) <= MOST)
     return [names[place] for place in leaves_list(tree)]
 
 
-def _interference(index: Index, shown: Sequence[str], cosines: Mapping[_Pair, float], left_out: str) -> Picture | None:
-    crossed = {_Pair(one.of, one.adapter): one for one in index.data.cross}
+def _interference(index: Index, shown: Sequence[str], cosines: Mapping[Pair, float], left_out: str) -> Picture | None:
+    crossed = {Pair(one.of, one.adapter): one for one in index.data.cross}
     if not crossed:
         return None
     place = {name: n for n, name in enumerate(shown)}
@@ -97,13 +99,13 @@ def _interference(index: Index, shown: Sequence[str], cosines: Mapping[_Pair, fl
     )  # fmt: skip
 
 
-def _line(one: CrossProbe, index: Index, cosines: Mapping[_Pair, float]) -> tuple[str, ...]:
-    cosine = cosines.get(_Pair(one.adapter, one.of))
+def _line(one: CrossProbe, index: Index, cosines: Mapping[Pair, float]) -> tuple[str, ...]:
+    cosine = cosines.get(Pair(one.adapter, one.of))
     cells = index.code(one.adapter), index.code(one.of), one.relation, fraction(one.base), fraction(one.adapted)
     return (*cells, interval(one.change), signed(cosine, 3) if cosine is not None else "–")
 
 
-def _overlap(index: Index, shown: Sequence[str], cosines: Mapping[_Pair, float], left_out: str) -> Picture | None:
+def _overlap(index: Index, shown: Sequence[str], cosines: Mapping[Pair, float], left_out: str) -> Picture | None:
     place = {name: n for n, name in enumerate(shown)}
     # the matrix is symmetric, so that its lower half says it all
     lower = {
