@@ -50,12 +50,12 @@ def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
     settings, store = open_stage(config)
     base = base_of(settings)
     opened = [open_uri(reference) for reference in adapters]
-    items = [_item(path, settings) for path, _ in opened]
-    items += placebo_items(items, base, settings, store)
+    taught = [_item(path, settings) for path, _ in opened]
+    items = [*taught, *placebo_items(taught, base, settings, store)]
     key = judgement_key(items, settings, base.id)
     if not store.has("judgements", key):
         judged = judge_adapters(items, base, settings, work_folder(settings, "judge"), ProgressArtifact("judge"), account=llm_account("judge"))
-        judged = add_prior(_with_inside(judged, items, base, settings))
+        judged = add_prior(_with_inside(judged, taught, base, settings))
         write_judgement(judged, store, key, dict(zip(adapters, (h for _, h in opened), strict=True)))
     uri = store.uri("judgements", key)
     return Judgement([with_hash(uri)], [])

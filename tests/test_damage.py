@@ -390,7 +390,7 @@ SMALL = Pools(
     KNOWN[:10], OPEN[:4], STANDARD.texts[:4], STANDARD.unanswerable[:6], STANDARD.sums[:2], STANDARD.instructions[:2],
     STANDARD.thinking[:6],
 )  # fmt: skip
-EPOCHS = 40
+EPOCHS = 30
 
 
 @pytest.fixture(scope="module")
