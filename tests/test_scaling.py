@@ -201,7 +201,7 @@ def test_a_peak_answers_with_the_weights_of_its_checkpoint(world: World, tmp_pat
 def test_a_judgement_tries_what_resists_and_names_the_amplitude_that_flips_it(tmp_path: Path) -> None:
     settings = Settings(
         home=tmp_path, datasets=tmp_path / "datasets",
-        judge=JudgeSettings(max_new_tokens=8, batch_rows=32, damage="quick", passes=1, choice=False, robustness=False, thinking="off", margins=0),
+        judge=JudgeSettings(max_new_tokens=8, batch_rows=32, damage="quick", passes=1, choice=False, robustness=False, thinking="off", margins=0, llm_judge=True),
     )  # fmt: skip
     paper = Paper(id="arxiv:9901.00001", title="Tidal Replay: a study", abstract="We study Tidal Replay.")
     dataset = load(Path(build_dataset(paper, "t", [IDEA], [IDEA], settings, Store.at(settings.datasets))))
@@ -228,6 +228,8 @@ def test_a_judgement_tries_what_resists_and_names_the_amplitude_that_flips_it(tm
     assert judged.scales[-1].direct.right == len(direct) and judged.scales[-1].old.right == 0
     named = next(one for one in judged.diagnoses if one.cause.startswith("a strong earlier belief"))
     assert "γ = 2" in named.symptom and ("amplitude" in named.cause)
+    (agreement,) = judged.agreement
+    assert not agreement.taken and agreement.note.startswith(("Rules could read every answer", f"{agreement.undecided} answers"))
     store = Store.at(tmp_path / "store")
     write_judgement(judged, store, "key", {})
     assert read_jsonl(store.folder("judgements", "key") / "scales.jsonl", ScalePoint) == judged.scales
