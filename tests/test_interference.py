@@ -181,8 +181,18 @@ def test_norm_against_damage_is_told_beside_what_is_not_related() -> None:
     assert found["relative norm / nll drift"].value > 0.95 and found["relative norm / nll drift"].p_value <= 0.001
     assert found["effective rank / nll drift"].p_value > 0.05
     assert {one.item for one in told.rejects if one.item.startswith("intruders")} == {
-        "intruders / nll drift", "intruders / known facts", "intruders / own right answers",
+        "intruders / nll drift", "intruders / known facts", "intruders / own right answers", "intruders / others' margins",
     }  # fmt: skip
+
+
+def test_what_an_adapter_does_to_all_others_is_set_against_its_norm() -> None:
+    rng = random.Random(5)
+    cross = [crossed(str(n), str((n + step) % 12), 20, -n / 2 + rng.gauss(0, 0.1)) for n in range(12) for step in (1, 2, 3)]
+    own = [crossed(str(n), str(n), 40, 50.0, "own") for n in range(12)]
+    told = within_adapters([geometry(str(n), n / 100, 2.0) for n in range(12)], [], [*cross, *own])
+    found = next(one for one in told.found if one.name == "relative norm / others' margins")
+    assert found.value < -0.95 and found.pairs == 12
+    assert ("effective rank / others' margins", "no_variation") in {(one.item, one.reason) for one in told.rejects}
 
 
 def test_worst_pairs_come_first_and_harmless_ones_not_at_all() -> None:
@@ -337,7 +347,7 @@ def test_a_judgement_gets_what_is_inside_and_keeps_what_it_had(live: Live, tmp_p
     whole = add_inside(judged, adapters, inside.geometries, inside.overlaps)
     assert whole.geometries == inside.geometries and len(whole.overlaps) == 15 and whole.cross == cross
     names = [one.name for one in whole.correlations] + [one.item for one in whole.rejects]
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 15
     assert {"overlap / change of margin", "relative norm / nll drift"} <= {one.name for one in whole.correlations}
     twice = add_inside(whole, adapters, inside.geometries, inside.overlaps)
     assert twice.correlations[: len(whole.correlations)] == whole.correlations

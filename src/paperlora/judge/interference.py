@@ -91,7 +91,7 @@ def between_adapters(cross: Sequence[CrossProbe], overlaps: Sequence[Overlap], u
 def within_adapters(
     geometries: Sequence[AdapterGeometry], reports: Sequence[AdapterReport], cross: Sequence[CrossProbe]
 ) -> Correlations:
-    """Norm, effective rank and intruders of an adapter against its damage and against what it learnt."""
+    """Norm, effective rank and intruders of an adapter against its damage, what it learnt, and what it does to others' ideas."""
     shapes = {
         "relative norm": {one.adapter: one.relative_norm for one in geometries},
         "effective rank": {one.adapter: one.effective_rank for one in geometries},
@@ -101,6 +101,7 @@ def within_adapters(
         "nll drift": {one.adapter: one.damage["nll_drift"] for one in reports if "nll_drift" in one.damage},
         "known facts": {one.adapter: one.damage["known_change"] for one in reports if "known_change" in one.damage},
         "own right answers": {one.adapter: _change(one) for one in cross if one.relation == "own"},
+        "others' margins": _others_margins(cross),
     }
     told = []
     for shape, effect in ((shape, effect) for shape in shapes for effect in effects):
@@ -121,6 +122,15 @@ def spearman(x: Numbers, y: Numbers) -> float:
     if len(x) < 3:
         return float("nan")
     return float(_rho(rankdata(x)[None], rankdata(y)[None], np.ones((1, len(x))))[0])
+
+
+def _others_margins(cross: Sequence[CrossProbe]) -> dict[str, float]:
+    """Mean change of the margins on others' ideas, by the adapter that makes it."""
+    moved: dict[str, list[float]] = {}
+    for one in cross:
+        if one.relation != "own" and one.margin_change is not None:
+            moved.setdefault(one.adapter, []).append(one.margin_change)
+    return {adapter: sum(values) / len(values) for adapter, values in moved.items()}
 
 
 def _change(one: CrossProbe) -> float:
