@@ -97,6 +97,20 @@ def test_two_banks_on_one_base_do_not_mix(base, adapters):
     assert not torch.allclose(next_token_logits(second, [user(QUESTIONS[0])], 0), alone, atol=1e-3)
 
 
+def test_a_bank_follows_its_weights_whatever_it_kept_of_them(base, adapters, tmp_path):
+    """What is kept from pass to pass belongs to the weights it was made from: training moves them in between."""
+    bank = Bank.load(base, [None, adapters[0], adapters[1]])
+    before = next_token_logits(bank, [user(QUESTIONS[0])], 1)
+    with torch.no_grad():
+        bank.weights[1].mul_(1.5)
+    moved = next_token_logits(bank, [user(QUESTIONS[0])], 1)
+    assert not torch.allclose(moved, before, atol=1e-3)
+    bank.save(1, tmp_path / "moved")
+    torch.testing.assert_close(next_token_logits(Bank.load(base, [None, tmp_path / "moved"]), [user(QUESTIONS[0])], 1), moved, rtol=1e-4, atol=1e-5)
+    bank.clear(1)
+    assert torch.equal(next_token_logits(bank, [user(QUESTIONS[0])], 1), next_token_logits(bank, [user(QUESTIONS[0])], 0))
+
+
 def test_saved_slot_loads_in_peft_and_in_a_bank(base, adapters, tmp_path):
     bank = Bank.load(base, [None, *adapters])
     bank.save(2, tmp_path / "saved")

@@ -106,6 +106,7 @@ class Bank:
         self.batched = base.device.type == "cuda"
         """Batched products over all slots in place of one product a slot."""
         self._frozen = Frozen([layer.module for layer in self._layers] + [base.model.get_output_embeddings()])
+        self._kept = _Kept((), {}, {})
         self._held = False
         self.recompute = False
         """Keep only each layer's input while training and compute the rest again on the way back: a fraction of the
@@ -242,8 +243,8 @@ class Bank:
         training = self.gradients is not None and torch.is_grad_enabled()
         chosen = [segment for segment in segments if self.info[segment.slot].rank]
         try:
-            for layer, part in self._parts(chosen, training):
-                layer.module.__dict__["forward"] = _Forward(layer.module, part, self._anchor if training else None, self._frozen)
+            for module, forward in self._forwards(tuple(chosen), training):
+                module.__dict__["forward"] = forward
             yield
         finally:
             for layer in self._layers:
@@ -271,6 +272,21 @@ class Bank:
             model.eval()
             model.activation_checkpointing_disable()
 
+    def _forwards(self, chosen: tuple[Segment, ...], training: bool) -> Sequence[tuple[nn.Linear, _Forward]]:
+        """What stands in for each layer's own forward; outside training kept while neither segments nor weights change, as
+        from one token of an answer to the next."""
+        state = (self.weights.data_ptr(), self.weights._version, tuple(self.info), torch.is_grad_enabled())
+        if training or state != self._kept.state:
+            self._kept = _Kept(state, {}, {})
+        known = self._kept.forwards.get(chosen)
+        if known is None:
+            anchor = self._anchor if training else None
+            known = [(layer.module, _Forward(layer.module, part, anchor, self._frozen)) for layer, part in self._parts(chosen, training)]
+            if not training:
+                self._kept.forwards.clear()
+                self._kept.forwards[chosen] = known
+        return known
+
     def _parts(self, chosen: Sequence[Segment], training: bool) -> Iterator[tuple[_Layer, _Part]]:
         """What stands beside each layer; layers that stay as they are, are left out."""
         if chosen and self.batched and len(chosen) == len({segment.slot for segment in chosen}):
@@ -279,8 +295,16 @@ class Bank:
 
     def _segment_parts(self, chosen: Sequence[Segment], training: bool) -> Iterator[tuple[_Layer, _Part]]:
         rows = {slot: self.weights[slot].to(self.base.model.dtype) for slot in {segment.slot for segment in chosen}}
-        for layer in self._layers:
-            yield layer, [self._low(layer, segment, rows[segment.slot], training) for segment in chosen]
+        turned = {} if training or self.base.device.type != "cpu" else {slot: self._turned(slot, row) for slot, row in rows.items()}
+        for number, layer in enumerate(self._layers):
+            lows = [self._low(layer, segment, rows[segment.slot], training) for segment in chosen]
+            yield layer, [low._replace(turned=turned[one.slot][number]) for low, one in zip(lows, chosen, strict=True)] if turned else lows
+
+    def _turned(self, slot: int, row: Tensor) -> list[Tensor]:
+        if slot not in self._kept.turned:
+            rank = self.info[slot].rank
+            self._kept.turned[slot] = [layer.a(row)[:, :rank].t().contiguous() for layer in self._layers]
+        return self._kept.turned[slot]
 
     def _lane_parts(self, chosen: Sequence[Segment], training: bool) -> Iterator[tuple[_Layer, _Part]]:
         weights, dtype = self.weights.to(self.base.model.dtype), self.base.model.dtype
@@ -307,7 +331,8 @@ class Bank:
 
     def remove(self) -> None:
         """Let go of the adapters' memory; the base stays."""
-        self.weights, self.gradients, self._layers, self._frozen = self.weights[:0], None, (), Frozen(())
+        self.weights, self.gradients, self._layers = self.weights[:0], None, ()
+        self._frozen, self._kept = Frozen(()), _Kept((), {}, {})
 
     def __enter__(self) -> Self:
         return self
@@ -356,6 +381,17 @@ class _Forward:
         else:
             out = LaneLinear.apply(flat, self._anchor, module, *self._part)
         return out.view(*x.shape[:-1], -1)
+
+
+class _Kept(NamedTuple):
+    """What stays the same from pass to pass."""
+
+    state: tuple[object, ...]
+    """Of the weights it belongs to."""
+    turned: dict[int, list[Tensor]]
+    """Slot → A of each layer as rank × in."""
+    forwards: dict[tuple[Segment, ...], list[tuple[nn.Linear, _Forward]]]
+    """Of the last segments."""
 
 
 def _linear_layers(model: Any, rank: int) -> tuple[_Layer, ...]:
