@@ -421,6 +421,34 @@ def test_nobody_is_let_think_who_cannot_or_need_not(dataset: LoadedDataset, base
             base.tokenizer.chat_template = template
 
 
+@pytest.mark.real
+def test_with_qwen3s_own_template_a_thought_is_asked_for_and_plain_answers_are_not(
+    dataset: LoadedDataset, tmp_path: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    from paperlora.model.base import load_base
+    from paperlora.model.chat import render_prompt
+    from paperlora.model.tiny import _model
+
+    home = Path("~/.cache/paperlora-models/qwen3-tokenizer").expanduser()
+    if not home.is_dir():
+        pytest.skip("Qwen3's tokenizer is not there")
+    tokenizer = AutoTokenizer.from_pretrained(home)
+    tokenizer.save_pretrained(tmp_path / "model")
+    _model(tokenizer, 1, 32, 0).save_pretrained(tmp_path / "model")
+    qwen3 = load_base(str(tmp_path / "model"), device="cpu", cache=tmp_path)
+    probe = subjects_of(dataset)[0].family("direct")[0]
+    plain, thought = (
+        qwen3.tokenizer.decode(render_prompt(qwen3.tokenizer, probe.messages, thinking=on)) for on in (False, True)
+    )
+    assert plain.endswith("<think>\n\n</think>\n\n") and thought.endswith("<|im_start|>assistant\n")
+    with Bank.load(qwen3, [None, None]) as bank:
+        settings = JudgeSettings(thinking="on", thinking_tokens=4)
+        found = think(subjects_of(dataset)[:1], {ADAPTER: 1}, asker_on(bank, tmp_path / "work"), settings)
+    assert len(found) == 4 and all(one.thinking and not one.score for one in found)
+
+
 # -------------------------------------------------------------- denied values
 
 

@@ -16,9 +16,10 @@ class Measurement(Record):
     idea: str
     family: ProbeFamily
     model: str
-    """``base``, ``base+passage`` or an adapter id."""
+    """``base``, ``base+passage`` or an adapter id; the id with ``+template`` for missed probes asked again in a trained
+    wording, with ``+thinking`` for answers after a thought."""
     text: str
-    """What it said, whole."""
+    """What it said, whole; the letter of the option it means where the options were weighed."""
     score: float
     """1 right, 0 wrong (locality: 1 where it answers as the base does)."""
     ended: bool
