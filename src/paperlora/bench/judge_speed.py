@@ -53,7 +53,7 @@ class Load(NamedTuple):
     questions: int = 24
     """Of each model."""
     max_new_tokens: int = 24
-    batch_rows: int = 32
+    batch_rows: int = 64
     """Prompts a forward pass, on both sides."""
     rank: int = 8
     strength: float = 0.05
