@@ -427,6 +427,16 @@ def test_everyone_is_asked_what_the_verdicts_need_and_no_dev_probe(judged: Judge
     assert len(judged.measurements) == len({(m.model, m.probe) for m in judged.measurements})
 
 
+def test_every_adapter_has_its_grids(judged: Judged, items: list[JudgeItem]) -> None:
+    for one in items:
+        own = [cell for cell in judged.grids if cell.adapter == one.adapter.id]
+        orders = [cell for cell in own if cell.grid == "option_order"]
+        letters = {(cell.row, cell.column): cell.right for cell in orders}
+        assert len(letters) == 16 and sum(letters.values()) == 8 * len(one.dataset.ideas)  # one letter came each time
+        assert {cell.asked for cell in orders} == {2 * len(one.dataset.ideas)}
+        assert {cell.grid for cell in own} == {"option_order", "template", "position"}
+
+
 def test_adapters_are_live_and_the_base_agrees_with_itself(judged: Judged) -> None:
     assert all(report.live and report.liveness > 1e-3 and report.noise_floor == 0.0 for report in judged.reports)
     assert all(
