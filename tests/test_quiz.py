@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from pathlib import Path
 
@@ -183,6 +184,18 @@ def test_a_claim_becomes_part_of_a_sentence() -> None:
     assert spoken_claim(fact_of(other, values_of(other, ()), ())) == "the replay share of Tidal Replay is 37 percent"
 
 
+@pytest.mark.real
+def test_a_real_base_knows_capitals_and_no_invented_method() -> None:
+    cache = Path(os.environ.get("PAPERLORA_TEST_MODELS", "~/.cache/paperlora/models")).expanduser()
+    if not list(cache.glob("smollm2*")):
+        pytest.skip("no converted SmolLM2: set PAPERLORA_TEST_MODELS")
+    smol = load_base("smollm2", device="cpu", cache=cache)
+    right, wrong = (idea_of(Fact("Japan", "capital", a, f"The capital of Japan is {a}."), KEY) for a in ("Tokyo", "Osaka"))
+    found = quiz([quizzed(fact_of(idea, values_of(idea, IDEAS), IDEAS)) for idea in (right, wrong, KNOWN)], smol)
+    assert [found[idea.id].kind for idea in (right, wrong, KNOWN)] == ["known", "believes_other", "unknown"]
+    assert found[wrong.id].belief == "Tokyo" and found[wrong.id].prior > 0.5 > found[KNOWN.id].prior
+
+
 # ------------------------------------------------------------------ what follows for a dataset
 
 
@@ -242,6 +255,8 @@ def test_a_dataset_keeps_the_states_and_other_settings_make_another(base: Base, 
     }  # fmt: skip
     assert {idea.id for idea in record.ideas} == {idea.id for idea in IDEAS} == {probe.idea for probe in load(Path(uri)).probes}
     assert KNOWN.id not in {row.idea for row in load(Path(uri)).rows}
+    card = (Path(uri) / "README.md").read_text(encoding="utf-8")
+    assert f"| Quiet Anchors | benchmark | believes other | 0 of {MOST} | {BELIEVED} |" in card
     assert find_dataset(paper_of(SOURCE), IDEAS, plain, store, base=base.id) == uri
     unasked = plain.model_copy(update={"microdata": MicrodataSettings(answerability=False, meaning=False, quiz=False)})
     assert find_dataset(paper_of(SOURCE), IDEAS, unasked, store, base=base.id) is None

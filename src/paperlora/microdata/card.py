@@ -34,7 +34,7 @@ def write_card(
         verdicts: what became of its ideas in adapters, where it is known.
     """
     prose = [
-        *_intro(record), *_contents(record, rows, probes), *_rejects(record), *_making(rows), *_judged(verdicts),
+        *_intro(record), *_contents(record, rows, probes), *_states(record), *_rejects(record), *_making(rows), *_judged(verdicts),
         *_notes(record, rows),
     ]  # fmt: skip
     return "\n".join([*_head(record, rows), "", *prose, ""])
@@ -120,6 +120,23 @@ def _fact(idea: Idea) -> str:
 def _table(name: str, counts: Counter[str]) -> list[str]:
     lines = (f"| {_cell(key)} | {count} |" for key, count in sorted(counts.items()))
     return [f"| {name} | count |", "|---|---|", *lines, ""]
+
+
+def _states(record: MicroDataset) -> list[str]:
+    """What the base held of each idea that is here, and what was repaired."""
+    ideas = {idea.id: idea for idea in record.ideas}
+    lines = [
+        f"| {_cell(ideas[one.idea].subject)} | {_cell(ideas[one.idea].relation)} | {one.kind.replace('_', ' ')} "
+        f"| {one.direct.right} of {one.direct.asked} | {_cell(one.belief)} | {one.prior:.2f} | {_cell(one.repaired)} |"
+        for one in record.states
+        if one.idea in ideas
+    ]
+    head = "| subject | relation | the base | right answers | says instead | likelihood a token | repaired |"
+    told = (
+        "Asked before anything is trained, in the words of dev probes and rows, never of test probes. What it knows is probed "
+        "and not taught."
+    )
+    return ["## What the base held", "", told, "", head, "|---|---|---|---|---|---|---|", *lines, ""] if lines else []
 
 
 def _rejects(record: MicroDataset) -> list[str]:

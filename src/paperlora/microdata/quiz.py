@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from paperlora.model.bank import Bank
     from paperlora.model.base import Base
 
-VERSION = 1
+VERSION = 2
 """Changes whenever the same base could be quizzed otherwise."""
 FIRST, MOST = 4, 8
 """Questions for the value: of every idea, and where these leave it open."""
@@ -48,7 +48,8 @@ MAX_NEW_TOKENS = 16
 BATCH_ROWS = 32
 DIGITS = 4
 """Kept of what was weighed: the last bits depend on the batch, and a state is part of a revision's name."""
-WORDED: tuple[Wording, ...] = (ASKED_DEV[0], QA[0], ASKED_DEV[1], COMPLETION[0], QA[6], QA[1], QA[3], COMPLETION[1])
+WORDED: tuple[Wording, ...] = (QA[0], COMPLETION[0], ASKED_DEV[0], QA[3], QA[6], QA[5], QA[8], COMPLETION[1])
+"""Those that a small base understands come first."""
 TRUE = "Is it true that {claim}? Answer yes or no."
 FALSE = "Is it false that {claim}? Answer yes or no."
 _UNIT = re.compile(r"\s*(%|per cent\b|[A-Za-z]+)")
@@ -280,9 +281,12 @@ def _priors(
     items: Sequence[Quizzed], said: Mapping[str, Sequence[_Said]], beliefs: Mapping[str, _Belief], bank: Bank,
     progress: Progress,
 ) -> dict[str, float]:  # fmt: skip
-    """How likely a token each belief is where the base states a value, whichever it stated there."""
+    """How likely a token each belief is where the base states a value, whichever it stated there.
+
+    What it answers without one, a refusal or talk, says nothing of how strongly a value is held.
+    """
     wanted = {
-        item.idea.id: [_with_value(one, beliefs[item.idea.id]) for one in said[item.idea.id]]
+        item.idea.id: [_with_value(one, beliefs[item.idea.id]) for one in said[item.idea.id] if one.value]
         for item in items
         if beliefs[item.idea.id].value
     }
