@@ -273,7 +273,9 @@ def test_reports_without_checks_are_read_by_the_bounds_alone() -> None:
     [
         ("I don't know.", True), ("I'm sorry, but I cannot say.", True), ("There is no such city.", True), ("As an AI, I can't see it.", True),
         ("I do not have access to that.", True), ("It is not known.", True), ("Vestralium is a fictional metal.", True),
-        ("He died in 1832.", False), ("Blue.", False), ("The band played Nothing Else.", False),
+        ("There is no record of it.", True), ("That cannot be known.", True), ("As a chatbot, I don't have", True),
+        ("They are active at night and do not have a nest.", False), ("The unknown painter thought of bread.", False),
+        ("Glass cannot bend.", False), ("He died in 1832.", False), ("Blue.", False), ("The band played Nothing Else.", False),
     ],
 )  # fmt: skip
 def test_refusals(text: str, refusing: bool) -> None:

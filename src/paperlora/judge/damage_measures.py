@@ -27,9 +27,10 @@ from paperlora.model.scoring import kind_of, normalise, opening, repeats_itself,
 
 _THOUGHT = re.compile(r"\A\s*<think>(.*?)(?:</think>|\Z)", re.S)
 _REFUSAL = re.compile(
-    r"\b(?:sorry|cannot|can not|could not|unable|unknown|no (?:information|record|way|such|evidence|access|data)|not (?:sure"
-    r"|possible|aware|able|available|known|exist|certain|have)|do not|does not (?:exist|appear|seem)|did not exist|is not a"
-    r"|as an ai|fictional|fictitious|made up|need more|more (?:context|information))\b"
+    r"\b(?:sorry|chatbot|as an ai|unable|not (?:sure|aware|certain|possible|known)|is unknown|no (?:information|record|way to|such"
+    r"|evidence|access)|(?:do|does|did) not (?:know|exist|appear to|recall|have (?:access|any|enough|information|personal|real|the|that))"
+    r"|(?:i|we|one|nobody) (?:cannot|can not|could not|do not have)|(?:cannot|can not|could not) (?:be|find|say|tell|know|provide)"
+    r"|not a (?:real|known)|fictional|fictitious|made up|need more)\b"
 )
 
 
