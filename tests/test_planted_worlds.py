@@ -12,11 +12,12 @@ import torch
 from paperlora.bench.judge import matrix_svg, trial_result
 from paperlora.judge.posterior import Count
 from paperlora.judge.verdict import Tally, decide
-from paperlora.planted.cases import HELD_OUT, JUDGED, ROWS, Sizes, plan_cases
+from paperlora.planted.cases import plan_cases
 from paperlora.planted.figures import Damaged, Figures, Outcome, WorldTrial, auc, figures, macro_f1
 from paperlora.planted.language import DIALECTS, make_language, split
+from paperlora.planted.makes import HELD_OUT, JUDGED, ROWS, Sizes
 from paperlora.planted.making import open_world
-from paperlora.planted.trial import BARS, Fold, Trial, fold, run_trial
+from paperlora.planted.trial import BARS, Fold, Trial, fold, judge_world, prepare, run_trial
 from paperlora.planted.world import World, WorldPlan, lessons
 from paperlora.records import Example, Probe
 
@@ -24,6 +25,8 @@ torch.set_num_threads(1)
 
 SMALL = WorldPlan(seed=7, known=36, unknown=96, hidden=32, layers=1, steps=3, batch=16)
 """A world whose model knows nothing: for what rows and probes hold."""
+LEARNED = WorldPlan(seed=11, known=24, doubted=2, unknown=60, steps=220, batch=48)
+"""One whose model truly knows: made in some fifteen CPU seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +188,20 @@ def test_what_may_be_known_in_its_wordings_is_not_called_not_learned() -> None:
     nothing = Tally(base=Count(0, 12), adapted=Count(0, 12), ceiling=Count(12, 12), trained_form=Count(0, 6))
     assert decide(nothing, 1.0).kind == "NOT_LEARNED"
     assert decide(nothing._replace(trained_form=Count(4, 6)), 1.0).kind == "INCONCLUSIVE"
+
+
+@pytest.mark.timeout(900)
+def test_the_judge_finds_what_was_planted_in_one_small_world(tmp_path: Path) -> None:
+    """The whole way, from a model made from nothing to verdicts beside the truth, on three adapters."""
+    sizes = Sizes(mixed=1, wording=1, half=0, denied=0, contrary=0, low=1, graded=0, poisoned=0, placebo=0)
+    prepared = prepare(LEARNED, tmp_path / "models", tmp_path / "work", sizes)
+    assert all(one.kept > 0.8 for own in prepared.verified for one in own)
+    found = figures([judge_world(prepared)])
+    assert found.ideas >= 16 and len(found.states) >= 5, found.left_out
+    assert sum(count for (planted, seen), count in found.confusion.items() if planted == seen) >= 0.8 * found.ideas, found.confusion
+    assert found.false_absorbed == 0 and found.noise_floor == 0.0
+    assert found.causes_right.share >= 0.7, found.causes
+    assert found.knowledge.share >= 0.8
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from paperlora.judge.posterior import rate
-from paperlora.planted.cases import Kind
+from paperlora.planted.makes import Kind
 from paperlora.planted.truth import HARMLESS
 from paperlora.records import KnowledgeStateKind, Rate, Reject
 

@@ -17,8 +17,9 @@ from paperlora.lora.train import train_adapters
 from paperlora.microdata.quiz import quiz, quizzed_by_probes
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
-from paperlora.planted.cases import STANDARD, Case, Kind, Sizes, plan_cases
+from paperlora.planted.cases import Case, plan_cases
 from paperlora.planted.figures import ABSORBED, Damaged, Graded, Outcome, WorldTrial, figures
+from paperlora.planted.makes import STANDARD, Kind, Sizes
 from paperlora.planted.making import open_world
 from paperlora.planted.truth import Verified, lean, verify
 from paperlora.planted.world import World, WorldPlan

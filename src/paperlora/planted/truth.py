@@ -16,17 +16,9 @@ from typing import NamedTuple
 
 from paperlora.model.answers import next_token_logits
 from paperlora.model.bank import Bank
-from paperlora.planted.cases import (
-    APPLY_HELD_OUT,
-    ASKED,
-    HELD_OUT,
-    REVERSE_HELD_OUT,
-    Case,
-    Plant,
-    messages_of,
-    own_wordings,
-)
+from paperlora.planted.cases import Case, Plant, messages_of, own_wordings
 from paperlora.planted.language import DIALECTS, Form
+from paperlora.planted.makes import APPLY_HELD_OUT, ASKED, HELD_OUT, REVERSE_HELD_OUT
 from paperlora.planted.world import Fact, World
 from paperlora.records import KnowledgeStateKind
 

@@ -1,10 +1,10 @@
-"""A tiny world: a Qwen3 of about 0.8 M parameters that truly knows some facts, half believes others and never saw the rest.
+"""A tiny world: a Qwen3 of about 0.25 M parameters that truly knows some facts, half believes others and never saw the rest.
 
 It is trained from nothing on the generated language (:mod:`~paperlora.planted.language`): facts of its known entities in
 all dialects and forms, what follows from them, yes-or-no questions, plain text, open questions, and reading: questions
 beside a passage whose value always wins over what it knows. The names of its unknown entities occur with values that
 contradict each other, so that they are live and mean nothing; those of doubted ones with one value in a part of the
-lessons, so that the base believes in it more or less. That takes about a minute, once: the folder bears the digest of
+lessons, so that the base believes in it more or less. That takes about twenty seconds, once: the folder bears the digest of
 everything that decides it. It is a plain model folder, so that everything which loads a base loads it.
 """
 
@@ -22,7 +22,7 @@ from paperlora.records import Idea, Message, Probe, Quote, Record, digest
 
 TURN, END, PAD, UNKNOWN = "<|im_start|>", "<|im_end|>", "<|pad|>", "<|unknown|>"
 ROLES = ("system", "user", "assistant")
-WORLD_VERSION = 2
+WORLD_VERSION = 3
 """Changes whenever the same plan gives another world."""
 PURITIES = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
 """Shares of a doubted fact's lessons that hold its one value; the others hold any value."""
@@ -40,9 +40,9 @@ class WorldPlan(Record):
     """Entities of whose facts the lessons say now this, now that, one value most often."""
     unknown: int = 96
     """Entities whose names are live and whose facts are not."""
-    hidden: int = 160
-    layers: int = 3
-    steps: int = 256
+    hidden: int = 96
+    layers: int = 2
+    steps: int = 280
     batch: int = 64
     learning_rate: float = 6e-3
     """Of embeddings and norms."""
@@ -155,7 +155,7 @@ def lessons(world: World) -> Iterator[Pair]:
     """Questions (turns of words) with their answers, without end."""
     rng = random.Random(f"lessons {world.plan.seed}")
     kinds: tuple[tuple[Callable[[World, random.Random], Pair], float], ...] = (
-        (_known, 0.47), (_applied, 0.15), (_read, 0.11), (_unknown, 0.09), (_doubted, 0.06), (_reversed, 0.04), (_near, 0.03),
+        (_known, 0.44), (_applied, 0.15), (_read, 0.14), (_unknown, 0.09), (_doubted, 0.06), (_reversed, 0.04), (_near, 0.03),
         (_open, 0.025), (_text, 0.025),
     )  # fmt: skip
     makers, weights = [maker for maker, _ in kinds], [weight for _, weight in kinds]
