@@ -30,7 +30,7 @@ from paperlora.judge.interference import (
     worst,
 )
 from paperlora.judge.posterior import rate
-from paperlora.judge.run import Judged, write_judgement
+from paperlora.judge.run import Judged, JudgeItem, judgement_key, write_judgement
 from paperlora.judge.tally import Subject
 from paperlora.lora.inside import Trained, look_inside
 from paperlora.model.bank import Bank
@@ -408,3 +408,23 @@ def test_the_newest_judgement_that_looked_inside_counts(house: Settings, live: L
     assert seen is not None and (seen.judgement, seen.geometry.relative_norm) == (later, 0.5)
     assert dict(describe(seen))["harms most"] == "it was asked about nobody else's ideas"
     assert look_at(first, [last]) is None
+
+
+def test_the_task_puts_the_inside_into_the_judgement(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tasks.judge
+
+    monkeypatch.setattr(tasks.judge, "ProgressArtifact", lambda key: silent)
+    settings = Settings(models=tmp_path / "models", judge=JudgeSettings(intruder_layers=1))
+    items = [JudgeItem(one.adapter, folder, one.dataset, ()) for one, folder in zip(live.taught, live.folders, strict=True)]
+    told = Judged((), (), (), tuple(one.report for one in live.taught), ())
+    whole = tasks.judge._with_inside(told, items, live.base, settings)
+    assert [one.adapter for one in whole.geometries] == list(live.slots) and len(whole.overlaps) == 15
+    assert all(one.intruders is not None for one in whole.geometries) and whole.reports == told.reports
+    assert "relative norm / nll drift" in {one.name for one in whole.correlations}
+
+
+def test_other_cross_probes_are_another_judgement(live: Live, tmp_path: Path) -> None:
+    items = [JudgeItem(one.adapter, folder, one.dataset, ()) for one, folder in zip(live.taught, live.folders, strict=True)]
+    changes = ({}, {"cross_nearest": 1}, {"cross_random": 0}, {"cross_probes": 8}, {"intruder_layers": 0})
+    keys = {judgement_key(items, Settings(judge=JudgeSettings(**change)), live.base.id) for change in changes}  # type: ignore[arg-type]
+    assert len(keys) == len(changes)
