@@ -34,7 +34,7 @@ from paperlora.store import Store, write_jsonl
 HOSTILE = "</template><script>document.title='PWNED'</script><img src=x onerror=alert(1)>"
 NAMES = {
     "states", "forest", "plane", "checks", "cross", "overlap", "layers", "spectra", "grid-position", "grid-template",
-    "grid-option_order", "actions", "seeds", "scales", "merge-ties-1", "merge-linear-1",
+    "grid-option_order", "actions", "seeds", "scales", "peaks", "priors", "merge-ties-1", "merge-linear-1",
 }  # fmt: skip
 
 
@@ -124,6 +124,12 @@ def test_a_prediction_is_scored_on_a_later_judgement_alone() -> None:
     assert f"2 could be checked at a later verdict of the same idea: {kept} kept" in caption({first.id: 0, "later": 1})
     assert "0 could be checked" in caption({first.id: 0, "later": 0})
     assert "3 still wait" in caption({first.id: 1, "later": 0})
+
+
+def test_the_power_of_priors_is_told_as_an_auc_and_only_there() -> None:
+    found = pictures(pictured())
+    assert "AUC 0.71 [0.52, 0.88], p = 0.030" in found["priors"].caption and "prior / resistance" not in found["cross"].caption
+    assert "Too few ideas for an AUC" in pictures(pictured()._replace(correlations=()))["priors"].caption
 
 
 def test_flipped_seeds_come_first_and_many_of_them_are_called_unstable() -> None:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from paperlora.judge.prior import NAME as PRIOR
 from paperlora.records import Correlation, CrossProbe
 from paperlora.report import heat, svg
 from paperlora.report.heat import At, Box
@@ -142,6 +143,7 @@ def _correlations(found: Sequence[Correlation]) -> str:
         f"{one.name}: Spearman's ρ = {signed(one.value)} [{signed(one.low)}, {signed(one.high)}], p = {_p(one.p_value)} by permuting adapters, "
         f"{counted(one.pairs, 'pair')}{'' if one.p_value <= 0.05 else ' – no relation is shown'}."
         for one in found
+        if one.name != PRIOR
     ]
     return " ".join(said)
 

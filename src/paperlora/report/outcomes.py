@@ -12,50 +12,13 @@ from paperlora.judge.predictions import realised, score_prediction
 from paperlora.records import AdapterReport, Kept, Merge, Prediction, ScalePoint, Stability, Verdict
 from paperlora.report import svg
 from paperlora.report.kinds import KINDS
+from paperlora.report.lines import SHARE, Line, chart, drawn, span, tick
 from paperlora.report.picture import Picture, counted, table, words
 from paperlora.report.text import fraction, interval, number, signed, small
 from paperlora.report.views import Index
 
-MOST = 60
-"""Lines in one drawing; the true count is told."""
-_SHARE = svg.Scale(0, 1, 8, 330)
-_LEFT, _STEP, _TOP = 130.0, 20.0, 26.0
 UNSTABLE = 0.2
 """Share of flipped verdicts from which seeds decide too much (the method, section 4)."""
-
-
-class Line(NamedTuple):
-    """One line of a chart of shares."""
-
-    name: str
-    marks: tuple[Markup, ...]
-    hint: str
-
-
-def _chart(lines: Sequence[Line], label: str) -> Markup:
-    """Shares from 0 to 1 to the right, one line under the other."""
-    drawn = []
-    for place, line in enumerate(lines[:MOST]):
-        move = f"translate({_LEFT:g} {_TOP + _STEP * (place + 0.5):g})"
-        marks = svg.element("g", svg.hint(line.hint), *line.marks, transform=move)
-        drawn += [svg.text(_LEFT - 8, _TOP + _STEP * (place + 0.5) + 4, line.name, "t small", "end"), marks]
-    bottom = _TOP + _STEP * min(len(lines), MOST)
-    grid = [svg.line(_LEFT + _SHARE(at), 18, _LEFT + _SHARE(at), bottom, "grid") for at in (0, 0.25, 0.5, 0.75, 1)]
-    names = [svg.text(_LEFT + _SHARE(at), 12, name, "t small", "middle") for at, name in ((0, "0"), (0.5, ".5"), (1, "1"))]
-    return svg.picture(_LEFT + 340, bottom + 6, label, *grid, *names, *drawn)
-
-
-def _span(left: float, right: float, css: str) -> Markup:
-    return svg.line(_SHARE(left), 0, _SHARE(right), 0, css)
-
-
-def _tick(value: float) -> Markup:
-    x = _SHARE(value)
-    return svg.line(x, -6, x, 6, "axis")
-
-
-def _drawn(count: int, what: str) -> str:
-    return f"The first {MOST} of {count} {what} are drawn, the table counts all." if count > MOST else ""
 
 
 # ------------------------------------------------------------------ seeds
@@ -72,13 +35,13 @@ def seeds(index: Index) -> Picture | None:
     return Picture(
         "seeds",
         "Does the seed decide?",
-        _chart(lines, f"{flipped} of {len(found)} verdicts flip with the seed"),
+        chart(lines, f"{flipped} of {len(found)} verdicts flip with the seed"),
         words(
             "Each line is one idea, each dot the share of right direct answers in an adapter trained with another seed; orange lines got different verdicts.",
             f"{flipped} of {len(found)} flipped ({number(100 * share, 0)}%)"
             + (f": more than {UNSTABLE:.0%}, so that single verdicts of this recipe are UNSTABLE." if share > UNSTABLE else "."),
             "Two dots apart are not yet two verdicts: a verdict flips only where its rule does.",
-            _drawn(len(found), "ideas"),
+            drawn(len(found), "ideas"),
         ),
         table(("Idea", "Recipe", "Shares", "Verdicts"), [_seed_row(one, index) for one in found], "flipped first"),
         wide=True,
@@ -87,10 +50,10 @@ def seeds(index: Index) -> Picture | None:
 
 def _seed_line(one: Stability, index: Index) -> Line:
     css = "curve minus-line" if one.flipped else "axis"
-    dots = [svg.dot(_SHARE(share), 0, 4.5, f"point g-{KINDS[kind].group}") for share, kind in zip(one.shares, one.kinds, strict=True)]
+    dots = [svg.dot(SHARE(share), 0, 4.5, f"point g-{KINDS[kind].group}") for share, kind in zip(one.shares, one.kinds, strict=True)]
     kinds = ", ".join(KINDS[kind].label for kind in one.kinds)
-    span = (_span(min(one.shares), max(one.shares), css),) if one.shares else ()
-    return Line(("≠ " if one.flipped else "") + index.idea_code(one.idea), (*span, *dots), f"{index.claim(one.idea)}: {kinds}")
+    reach = (span(min(one.shares), max(one.shares), css),) if one.shares else ()
+    return Line(("≠ " if one.flipped else "") + index.idea_code(one.idea), (*reach, *dots), f"{index.claim(one.idea)}: {kinds}")
 
 
 def _seed_row(one: Stability, index: Index) -> tuple[str, ...]:
@@ -116,13 +79,13 @@ def _merge(one: Merge, index: Index) -> Picture:
     return Picture(
         f"merge-{one.id}",
         f"Merge of {len(one.adapters)} by {one.method}",
-        _chart([_kept_line(k, index) for k in kept], f"what a merge of {len(one.adapters)} adapters keeps"),
+        chart([_kept_line(k, index) for k in kept], f"what a merge of {len(one.adapters)} adapters keeps"),
         words(
             f"{counted(len(one.adapters), 'adapter')}, {how}{weights}{f', rank {one.rank}' if one.rank else ''}. Each line: right direct answers of the base (tick), of the adapter served alone (hollow)",
             f"and of the merge (filled). {lost} of {len(kept)} lost for sure (95% interval of the difference below 0); where it spans 0 nothing is shown either way.",
             "The merge is damaged." if one.damaged else "",
             f"{counted(len(one.diagnoses), 'idea')} right alone got lost in the merge." if one.diagnoses else "",
-            _drawn(len(kept), "adapters"),
+            drawn(len(kept), "adapters"),
             f"Damage measures: {damage}." if damage else "",
         ),
         table(
@@ -138,10 +101,10 @@ def _kept_line(kept: Kept, index: Index) -> Line:
     group = "wrong" if kept.keeps.high < 0 else "known"
     marks: list[Markup] = []
     if kept.alone.asked and kept.merged.asked:
-        marks.append(_span(kept.alone.share, kept.merged.share, f"thin g-{group}"))
-    marks += [_tick(kept.base.share)] if kept.base.asked else []
-    marks += [svg.dot(_SHARE(kept.alone.share), 0, 4.5, "point before")] if kept.alone.asked else []
-    marks += [svg.dot(_SHARE(kept.merged.share), 0, 4.5, f"point g-{group}")] if kept.merged.asked else []
+        marks.append(span(kept.alone.share, kept.merged.share, f"thin g-{group}"))
+    marks += [tick(kept.base.share)] if kept.base.asked else []
+    marks += [svg.dot(SHARE(kept.alone.share), 0, 4.5, "point before")] if kept.alone.asked else []
+    marks += [svg.dot(SHARE(kept.merged.share), 0, 4.5, f"point g-{group}")] if kept.merged.asked else []
     code = index.code(kept.adapter)
     return Line(code, tuple(marks), f"{code}: alone {fraction(kept.alone)}, merged {fraction(kept.merged)}, base {fraction(kept.base)}")
 
@@ -161,11 +124,11 @@ def scales(index: Index) -> Picture | None:
     return Picture(
         "scales",
         "Would a stronger dose have done it?",
-        _chart(lines, f"{len(found)} resisting ideas at several strengths of their adapter"),
+        chart(lines, f"{len(found)} resisting ideas at several strengths of their adapter"),
         words(
             f"{counted(len(found), 'idea')} whose old answer survived, asked with ΔW multiplied by γ: right answers (filled) and the old answer (hollow). Squares: the guard broke",
             "(known facts lost or drift), so that this strength is no way out. One strength that works says that the amplitude was too small, not which training reaches it.",
-            _drawn(len(lines), "lines"),
+            drawn(len(lines), "lines"),
         ),
         table(
             ("Idea", "Adapter", "γ", "Right", "Old answer", "Known kept", "Drift", "Harmless"),
@@ -183,7 +146,7 @@ def _scale_lines(points: Sequence[ScalePoint], index: Index) -> Iterator[Line]:
     for point in points:
         marks: list[Markup] = []
         if point.direct.asked and point.old.asked:
-            right, old = _SHARE(point.direct.share), _SHARE(point.old.share)
+            right, old = SHARE(point.direct.share), SHARE(point.old.share)
             mark = svg.dot(right, 0, 4.5, "point g-known") if point.harmless else svg.box(right - 4.5, -4.5, 9, 9, "point g-wrong")
             marks = [svg.line(right, 0, old, 0, "grid"), svg.dot(old, 0, 4.5, "point before"), mark]
         said = f"γ {small(point.gamma)}: right {fraction(point.direct)}, old answer {fraction(point.old)}"
@@ -214,7 +177,7 @@ def predictions(index: Index) -> Picture | None:
     measured = [one for one in scored if one.kept is not None]
     kept = sum(bool(one.kept) for one in measured)
     shares = [one for one in measured if one.came is not None and 0 <= one.came <= 1 and 0 <= one.prediction.value <= 1]
-    drawing = _chart([_scored_line(one) for one in shares], f"{kept} of {len(measured)} predictions kept") if shares else Markup("")
+    drawing = chart([_scored_line(one) for one in shares], f"{kept} of {len(measured)} predictions kept") if shares else Markup("")
     return Picture(
         "actions",
         "Predicted and realised",
@@ -224,7 +187,7 @@ def predictions(index: Index) -> Picture | None:
             f"{len(scored) - len(measured)} had a later verdict that doesn't hold the measure; {len(written) - len({(id(one.prediction)) for one in scored})} still wait for one.",
             "The bar reaches from the bound into what was predicted, the dot is what came." if shares else "",
             "A bound that was kept fits the cause and doesn't prove it: something else may have been changed as well.",
-            _drawn(len(shares), "predictions"),
+            drawn(len(shares), "predictions"),
         ),
         table(
             ("Verdict", "Action", "Predicted", "Came", "Kept"),
@@ -275,8 +238,8 @@ def _scored_line(one: Scored) -> Line:
     assert one.came is not None
     end = 1.0 if one.prediction.bound == "at_least" else 0.0
     group = "known" if one.kept else "wrong"
-    bar = svg.box(min(_SHARE(one.prediction.value), _SHARE(end)), -6, abs(_SHARE(end) - _SHARE(one.prediction.value)), 12, "noise")
-    mark = svg.dot(_SHARE(one.came), 0, 4.5, f"point g-{group}")
+    bar = svg.box(min(SHARE(one.prediction.value), SHARE(end)), -6, abs(SHARE(end) - SHARE(one.prediction.value)), 12, "noise")
+    mark = svg.dot(SHARE(one.came), 0, 4.5, f"point g-{group}")
     sign = "✓" if one.kept else "✗"
     name = f"{one.code} {one.prediction.measure.replace('_', ' ')} {sign}"
     return Line(name, (bar, mark), f"{_bound(one.prediction)}, came {small(one.came)}: {one.action}")

@@ -14,6 +14,7 @@ from paperlora.records import (
     Correlation,
     CrossProbe,
     Diagnosis,
+    DosePoint,
     Example,
     GridCell,
     Idea,
@@ -22,6 +23,7 @@ from paperlora.records import (
     Merge,
     MicroDataset,
     Overlap,
+    PriorBin,
     Probe,
     Rate,
     Reject,
@@ -64,6 +66,8 @@ class ReportData(NamedTuple):
     overlaps: Sequence[Overlap] = ()
     correlations: Sequence[Correlation] = ()
     scales: Sequence[ScalePoint] = ()
+    doses: Sequence[DosePoint] = ()
+    priors: Sequence[PriorBin] = ()
     merges: Sequence[Merge] = ()
     rounds: Mapping[str, int] = {}
     """Verdict id → number of the judgement that gave it first: later ones have larger numbers."""
