@@ -14,8 +14,10 @@ import subprocess
 import threading
 from collections import Counter
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pictured import SMALL, Size, pictured, whys_of
 
@@ -138,6 +140,44 @@ def test_flipped_seeds_come_first_and_many_of_them_are_called_unstable() -> None
     picture = pictures(data)["seeds"]
     assert picture.table and [row[3].startswith("flipped") for row in picture.table.rows] == [True] * flipped + [False] * (10 - flipped)
     assert ("UNSTABLE" in picture.caption) == (flipped / 10 > 0.2)
+
+
+# ------------------------------------------------------------------ colours
+
+GROUPS = ("deep", "good", "part", "words", "wrong", "none", "known", "open")
+SIGHTS = {
+    "all": np.eye(3),
+    "without green": np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
+    "without red": np.array([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]),
+}
+"""Machado, Oliveira and Fernandes 2009 (doi:10.1109/TVCG.2009.113), full severity."""
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def light_of(colour: str) -> np.ndarray:
+    c = np.array([int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)])
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def lab(light: np.ndarray) -> np.ndarray:
+    x = XYZ @ np.clip(light, 0, 1) / np.array([0.9505, 1, 1.089])
+    f = np.where(x > 0.008856, np.cbrt(x), 7.787 * x + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_colours_of_the_verdicts_are_told_apart_whatever_an_eye_lacks_and_stand_off_the_paper(scheme: int) -> None:
+    style = (Path(forest.__file__).parent / "style.css.j2").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", re.findall(r":root\{[^}]+\}", style)[scheme]))
+    paper = float(XYZ[1] @ light_of(colours["paper"]))
+    for sight in SIGHTS.values():
+        seen = {name: lab(sight @ light_of(colours[name])) for name in (*GROUPS, "plus", "minus")}
+        for left, right in combinations(GROUPS, 2):
+            assert np.linalg.norm(seen[left] - seen[right]) > 14, (left, right)
+        assert np.linalg.norm(seen["plus"] - seen["minus"]) > 60
+    for name in GROUPS:
+        bright = float(XYZ[1] @ light_of(colours[name]))
+        assert (max(bright, paper) + 0.05) / (min(bright, paper) + 0.05) > 4.4, name
 
 
 # ------------------------------------------------------------------ many adapters

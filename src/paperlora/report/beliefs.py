@@ -36,7 +36,7 @@ def priors(index: Index) -> Picture | None:
             ("Prior", "Absorbed", "Resisted", "Not learned"),
             [(_range(one), rate(one.absorbed), str(one.resisted), str(one.not_learned)) for one in found],
         ),
-        wide=True,
+        high=True,
     )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def peaks(index: Index) -> Picture | None:
             ],
             "largest lead over the final adapter first",
         ),
-        wide=True,
+        high=True,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -140,6 +141,10 @@ def _cut(name: str) -> str:
 
 
 def _ordered(names: set[str]) -> list[str]:
-    """Places in their own order, everything else by name."""
+    """Places in their own order, everything else by name, numbers in it by their size."""
     places = ("first", "middle", "last")
-    return sorted(names, key=lambda name: (places.index(name) if name in places else len(places), name))
+    return sorted(names, key=lambda name: (places.index(name) if name in places else len(places), _by_size(name)))
+
+
+def _by_size(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

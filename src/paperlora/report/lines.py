@@ -11,8 +11,8 @@ from paperlora.report import svg
 
 MOST = 60
 """Lines in one drawing; the true count is told."""
-SHARE = svg.Scale(0, 1, 8, 330)
-_LEFT, _STEP, _TOP = 130.0, 20.0, 26.0
+SHARE = svg.Scale(0, 1, 8, 290)
+_LEFT, _STEP, _TOP = 124.0, 20.0, 26.0
 
 
 class Line(NamedTuple):
@@ -33,7 +33,7 @@ def chart(lines: Sequence[Line], label: str) -> Markup:
     bottom = _TOP + _STEP * min(len(lines), MOST)
     grid = [svg.line(_LEFT + SHARE(at), 18, _LEFT + SHARE(at), bottom, "grid") for at in (0, 0.25, 0.5, 0.75, 1)]
     names = [svg.text(_LEFT + SHARE(at), 12, name, "t small", "middle") for at, name in ((0, "0"), (0.5, ".5"), (1, "1"))]
-    return svg.picture(_LEFT + 340, bottom + 6, label, *grid, *names, *parts)
+    return svg.picture(_LEFT + 300, bottom + 6, label, *grid, *names, *parts)
 
 
 def span(left: float, right: float, css: str) -> Markup:

@@ -44,7 +44,7 @@ def seeds(index: Index) -> Picture | None:
             drawn(len(found), "ideas"),
         ),
         table(("Idea", "Recipe", "Shares", "Verdicts"), [_seed_row(one, index) for one in found], "flipped first"),
-        wide=True,
+        high=True,
     )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def _merge(one: Merge, index: Index) -> Picture:
             [(index.code(k.adapter), fraction(k.base), fraction(k.alone), fraction(k.merged), interval(k.keeps)) for k in kept],
             "largest loss first",
         ),
-        wide=True,
+        high=True,
     )  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def scales(index: Index) -> Picture | None:
                 for p in sorted(points, key=lambda p: p.gamma)
             ],
         ),
-        wide=True,
+        high=True,
     )  # fmt: skip
 
 
@@ -198,7 +198,7 @@ def predictions(index: Index) -> Picture | None:
         )
         if scored
         else None,
-        wide=True,
+        high=True,
     )  # fmt: skip
 
 
