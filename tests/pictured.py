@@ -37,7 +37,7 @@ from paperlora.records import (
     VerdictKind,
     Why,
 )
-from paperlora.report.views import ReportData
+from paperlora.report.data import ReportData
 
 BASE = BaseModelId(name="Qwen3-0.6B", weights_hash="a" * 64, template_hash="b" * 64, dtype="float32")
 MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")

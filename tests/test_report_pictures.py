@@ -24,11 +24,12 @@ from pictured import SMALL, Size, pictured, whys_of
 from paperlora.records import Correlation, Verdict
 from paperlora.report import forest, heat, matrices, outcomes, sankey, why_table
 from paperlora.report.collect import collect_report
+from paperlora.report.data import ReportData
 from paperlora.report.gallery import gallery
 from paperlora.report.heat import At, Box
 from paperlora.report.html import LEVELS, MAX_BYTES, render, write_report
 from paperlora.report.picture import Picture
-from paperlora.report.views import Index, ReportData, adapter_views, verdict_views
+from paperlora.report.views import Index, adapter_views, verdict_views
 from paperlora.report.why_table import why_table as make_table
 from paperlora.settings import Settings
 from paperlora.store import Store, write_jsonl

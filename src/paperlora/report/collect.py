@@ -30,7 +30,7 @@ from paperlora.records import (
     Verdict,
     Why,
 )
-from paperlora.report.views import DatasetPart, ReportData
+from paperlora.report.data import DatasetPart, ReportData
 from paperlora.settings import Settings
 from paperlora.store import Store, fetch, read_json, read_jsonl, read_manifest
 

@@ -16,15 +16,13 @@ from markupsafe import Markup
 
 from paperlora.records import Example, MicroDataset
 from paperlora.report import charts, figures, layers, text
+from paperlora.report.data import DatasetPart, Limits, ReportData
 from paperlora.report.gallery import gallery
 from paperlora.report.kinds import KINDS
 from paperlora.report.text import Mark, Piece
 from paperlora.report.views import (
-    DatasetPart,
     Evidence,
     Index,
-    Limits,
-    ReportData,
     Shown,
     VerdictView,
     adapter_views,
