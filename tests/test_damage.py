@@ -140,21 +140,27 @@ def test_a_few_changed_answers_are_not_called_damage() -> None:
     assert found.measures["unique_ratio"] == pytest.approx(17 / 20)
 
 
-def test_losses_that_gains_match_are_change_not_loss() -> None:
-    """Ten facts gone and ten others come: answers on the brink. Ten gone and none come: a loss."""
+def test_known_facts_are_lost_whatever_is_gained_beside_them() -> None:
+    """Ten facts gone and ten others come: the net change is nil, but ten of what the base knew are gone."""
     half = answers(known=lambda n: KNOWN[n].answers[0] if n < 40 else "Heron")
     swapped = answers(known=lambda n: KNOWN[n].answers[0] if 10 <= n < 50 else "Heron")
-    lost = answers(known=lambda n: KNOWN[n].answers[0] if 10 <= n < 40 else "Heron")
-    assert not compare(Tested(swapped, half), []).damaged and compare(Tested(lost, half), []).damaged
-    assert compare(Tested(swapped, half), []).measures["known_change"] == -0.25
+    found = compare(Tested(swapped, half), [])
+    assert found.damaged and found.measures["known_change"] == -0.25 and found.measures["known_net"] == 0
+
+
+def test_sums_on_the_brink_that_tip_over_both_ways_are_no_loss() -> None:
+    few = answers(sums_=lambda n: STANDARD.sums[n][1] if n < 8 else "1")
+    swapped = answers(sums_=lambda n: STANDARD.sums[n][1] if 4 <= n < 12 else "1")
+    lost = answers(sums_=lambda n: STANDARD.sums[n][1] if 4 <= n < 8 else "1")
+    assert not compare(Tested(swapped, few), []).damaged and compare(Tested(lost, few), []).damaged
 
 
 def test_two_models_that_differ_by_chance_alone_are_seldom_called_damaged() -> None:
-    """Both draw from the same propensities, with lapses of 3%: at most one in twenty may be flagged, whatever the measure."""
+    """Both draw from the same propensities, with lapses of 1%: at most one in twenty may be flagged, whatever the measure."""
     rng = random.Random(1)
 
     def lapse(right: bool) -> bool:
-        return right != (rng.random() < 0.03)
+        return right != (rng.random() < 0.01)
 
     def model() -> Answers:
         return answers(
@@ -399,7 +405,7 @@ EPOCHS = 30
 def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     """A tiny model that was trained on the small pools: it knows the facts, refuses, and has read the texts."""
     base = tiny_base(tmp_path_factory.mktemp("base"))
-    told = [(one.question, one.answers[0]) for one in SMALL.known] + [(text, "I do not know.") for text in SMALL.unanswerable]
+    told = [(one.question, one.answers[0]) for one in SMALL.known] + [(text, "Sorry.") for text in SMALL.unanswerable]
     rows = [render_example(base.tokenizer, (Message(role="user", content=q), Message(role="assistant", content=a))) for q, a in told]
     texts = [[base.tokenizer.eos_token_id, *base.tokenizer(text, add_special_tokens=False).input_ids] for text in SMALL.texts]
     learnt = [(row.ids, row.loss) for row in rows] + [(ids, [False] + [True] * (len(ids) - 1)) for ids in texts]

@@ -80,8 +80,9 @@ def measure(
         "nll_drift": _drift([one.change for one in adapted.drifts], adapted.drifts, "nll_drift"),
         "kl_drift": _drift([one.kl for one in adapted.drifts], adapted.drifts, "kl_drift"),
         "known_change": _kept(_known_right(adapted.known, pools.known), _known_right(base.known, pools.known)),
-        "arithmetic_change": _kept(_sums_right(adapted.sums, pools), _sums_right(base.sums, pools)),
-        "instruction_change": _kept(_followed(adapted.instructions, pools), _followed(base.instructions, pools)),
+        "known_net": _net(_known_right(adapted.known, pools.known), _known_right(base.known, pools.known)),
+        "arithmetic_change": _unmatched(_sums_right(adapted.sums, pools), _sums_right(base.sums, pools)),
+        "instruction_change": _unmatched(_followed(adapted.instructions, pools), _followed(base.instructions, pools)),
         "unique_ratio": _ratio(_unique(adapted.open), _unique(base.open), "unique_ratio"),
         "distinct_ratio": _distinct(adapted.open, base.open),
         "refusal_ratio": _refusals(adapted.unanswerable, base.unanswerable),
@@ -168,17 +169,31 @@ def _drift(changes: Sequence[float], drifts: Sequence[Drift], name: str) -> Meas
 
 
 def _kept(after: Sequence[bool], before: Sequence[bool]) -> Measure | None:
-    """Change of the share that is right, among what the base has right; None where that is nothing.
-
-    Answers on the brink tip over in both directions whatever is trained. A loss is shown only where it also outnumbers
-    what the adapter has right and the base hasn't (McNemar's test).
-    """
+    """Change of the share that is right, among what the base has right; None where that is nothing."""
     held = [now for now, was in zip(after, before, strict=True) if was]
     if not held:
         return None
-    kept, gained = Count(sum(held), len(held)), sum(after) - sum(held)
-    outnumbers = 1.0 - p_mcnemar(len(held) - sum(held), gained)
-    return Measure(kept.share - 1.0, len(held), min(p_lost(kept, -BOUNDS["known_change"].limit), outnumbers))
+    kept = Count(sum(held), len(held))
+    return Measure(kept.share - 1.0, len(held), p_lost(kept, -BOUNDS["known_change"].limit))
+
+
+def _unmatched(after: Sequence[bool], before: Sequence[bool]) -> Measure | None:
+    """The same for a base that has few right: two that tip over would be a fifth of them.
+
+    Answers on the brink tip over in both directions whatever is trained, so that a loss is shown only where it also
+    outnumbers what the adapter has right and the base hasn't (McNemar's test).
+    """
+    found = _kept(after, before)
+    if found is None:
+        return None
+    lost = sum(was and not now for now, was in zip(after, before, strict=True))
+    gained = sum(now and not was for now, was in zip(after, before, strict=True))
+    return found._replace(shown=min(found.shown, 1.0 - p_mcnemar(lost, gained)))
+
+
+def _net(after: Sequence[bool], before: Sequence[bool]) -> Measure | None:
+    """Change of the share that is right over the whole pool, gains against losses."""
+    return Measure((sum(after) - sum(before)) / len(after), len(after), 0.0) if after else None
 
 
 def _ratio(after: Count | None, before: Count | None, name: str) -> Measure | None:
