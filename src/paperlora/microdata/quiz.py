@@ -223,7 +223,8 @@ def _read(said: Answer, probe: Probe, idea: Idea) -> _Said:
     question = "\n".join(message.content for message in probe.messages)
     kind = value_kind(idea)
     value = stated(text, kind, f"{idea.subject} {idea.relation}" if kind == "number" else question)
-    cut = not said.ended and kind != "number"  # a name that never ends is talk
+    # A name that never ends is talk; a thought doesn't survive the chat template, so that it can't be weighed.
+    cut = (not said.ended and kind != "number") or "think>" in text
     right = score_answer(text, probe, idea) == 1.0
     if cut or not is_value(value):
         return _Said(probe, text, right, "", "", "")
@@ -301,8 +302,7 @@ def _priors(
 
 def _with_value(said: _Said, belief: _Belief) -> _Weighed:
     words = said.words if said.value == belief.value else belief.words
-    before = said.before if "<" not in said.before else ""
-    return _Weighed(said.probe.messages, before.strip(), f"{before}{words}".strip())
+    return _Weighed(said.probe.messages, said.before.strip(), f"{said.before}{words}".strip())
 
 
 def _per_token(before: LogLik | None, whole: LogLik) -> float:
