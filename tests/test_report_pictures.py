@@ -199,8 +199,9 @@ def test_a_grid_of_shades_draws_every_cell_once_where_it_belongs() -> None:
             elif command == "m":
                 x += int(a)
             else:
-                assert At(y, x) not in drawn
-                drawn[At(y, x)] = tone
+                for column in range(x, x + int(a)):
+                    assert At(y, column) not in drawn
+                    drawn[At(y, column)] = tone
                 x += int(a)
     tones = {place: heat.shade(value, 1.0) for place, value in values.items()}
     assert drawn == {place: tone for place, tone in tones.items() if tone}

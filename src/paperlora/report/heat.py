@@ -48,22 +48,29 @@ def grid(values: Mapping[At, float], full: float, box: Box) -> list[Markup]:
         full: the value that gets the full colour.
         box: place and size.
     """
-    runs: dict[int, list[str]] = defaultdict(list)
-    last: dict[int, At] = {}
+    runs: dict[int, list[At]] = defaultdict(list)
     for place in sorted(values):
-        tone = shade(values[place], full)
-        if tone:
-            runs[tone].append(_stroke(last.get(tone), place))
-            last[tone] = place
+        runs[shade(values[place], full)].append(place)
+    runs.pop(0, None)
     move = f"translate({box.left:g} {box.top + box.size / 2:g}) scale({box.size:g})"
-    return [_path(tone, "".join(found), move) for tone, found in sorted(runs.items())]
+    return [_path(tone, _strokes(found), move) for tone, found in sorted(runs.items())]
 
 
-def _stroke(before: At | None, place: At) -> str:
-    if before is not None and before.row == place.row:
-        gap = place.column - before.column - 1
-        return f"m{gap} 0h1" if gap else "h1"
-    return f"M{place.column} {place.row}h1"
+def _strokes(places: Sequence[At]) -> str:
+    """Cells side by side as one stroke, over gaps by steps."""
+    found: list[str] = []
+    length, last = 0, None
+    for place in places:
+        gap = place.column - last.column - 1 if last is not None and last.row == place.row else None
+        if gap != 0 and length:
+            found.append(f"h{length}")
+            length = 0
+        if gap is None:
+            found.append(f"M{place.column} {place.row}")
+        elif gap:
+            found.append(f"m{gap} 0")
+        length, last = length + 1, place
+    return "".join(found) + (f"h{length}" if length else "")
 
 
 def _path(tone: int, d: str, move: str) -> Markup:
@@ -99,5 +106,8 @@ def names(labels: Sequence[str], box: Box, *, down: bool, every: int = 1) -> lis
     """Names along the left edge (``down``) or the upper one, every so many of them."""
     kept = [(n, label) for n, label in enumerate(labels) if n % every == 0]
     if down:
-        return [svg.text(box.left - 5, box.top + box.size * (n + 0.5) + 4, label, "t small", "end") for n, label in kept]
-    return [svg.text(box.left + box.size * (n + 0.5), box.top - 5, label, "t small", "middle") for n, label in kept]
+        places = [(box.left - 5, box.top + box.size * (n + 0.5) + 4, label) for n, label in kept]
+    else:
+        places = [(box.left + box.size * (n + 0.5), box.top - 5, label) for n, label in kept]
+    words = [svg.element("text", label, x=x, y=y) for x, y, label in places]
+    return [svg.element("g", *words, class_="t small", text_anchor="end" if down else "middle")]

@@ -45,6 +45,7 @@ LEVELS = (
     Limits(parts=1000, verdicts=5000, answers=200, rows=400, rejects=5000, lessons=2000, characters=3000),
     Limits(parts=400, verdicts=1500, answers=40, rows=80, rejects=1000, lessons=500, characters=1500),
     Limits(parts=200, verdicts=600, answers=20, rows=25, rejects=400, lessons=200, characters=800),
+    Limits(parts=150, verdicts=500, answers=12, rows=12, rejects=300, lessons=150, characters=600),
     Limits(parts=80, verdicts=250, answers=8, rows=8, rejects=150, lessons=80, characters=400),
     Limits(parts=30, verdicts=80, answers=4, rows=3, rejects=50, lessons=30, characters=200),
 )

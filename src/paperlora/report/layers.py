@@ -16,7 +16,7 @@ from paperlora.report.picture import Picture, counted, table, words
 from paperlora.report.text import number, small
 from paperlora.report.views import Index
 
-STEPS = 5
+STEPS = 4
 """Points of the dose curve that are drawn of one adapter."""
 _ORDER = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
