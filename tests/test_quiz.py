@@ -21,16 +21,8 @@ from paperlora.microdata.build import build_dataset, find_dataset, load
 from paperlora.microdata.facts import Fact as Asked
 from paperlora.microdata.facts import fact_of
 from paperlora.microdata.probes import held_out
-from paperlora.microdata.quiz import (
-    FIRST,
-    MOST,
-    WORDED,
-    kind_of_state,
-    quiz,
-    quizzed,
-    quizzed_by_probes,
-    spoken_claim,
-)
+from paperlora.microdata.quiz import kind_of_state, quiz, quizzed, quizzed_by_probes
+from paperlora.microdata.quiz_questions import FIRST, MOST, WORDED, spoken_claim
 from paperlora.microdata.selection import Answerability, Gates, Selection, select
 from paperlora.microdata.values import denying, values_of
 from paperlora.microdata.widening import wider
