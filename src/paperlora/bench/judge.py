@@ -26,7 +26,7 @@ def bench_judge_planted(worlds: int, shelf: Path, work: Path, progress: Progress
 
     Args:
         shelf: models folder, where the worlds' models are kept.
-        work: where adapters and answers are kept; a second run costs seconds.
+        work: where adapters and answers are kept; a second run trains and asks nothing again.
     """
     trial = run_trial([WorldPlan(seed=seed) for seed in range(worlds)], shelf, work, progress=progress)
     return trial_result(trial)

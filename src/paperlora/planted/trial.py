@@ -45,7 +45,7 @@ CAUSES: dict[Kind, tuple[str, ...]] = {
 ONE_WAY_CAUSE = "known in one direction only"
 """Right of every idea that is truly known in one direction only, whatever else is right."""
 DAMAGE_CAUSE = "the dose displaces what the base knew"
-BARS = (0.2, 0.35, 0.5, 0.7)
+BARS = (0.2, 0.5, 0.7)
 """Likelihoods that are tried as the bar between guess and belief."""
 
 
@@ -92,7 +92,7 @@ def _quizzed(case: Case, base: Base) -> Case:
 
 
 def judge_world(prepared: Prepared, sure: float = SURE, progress: Progress = silent) -> WorldTrial:
-    """The product's judge on a prepared world, compared with its truth. Answers are kept: another bar costs little."""
+    """The product's judge on a prepared world, compared with its truth. Answers are kept: another bar asks nothing again."""
     settings, place = trial_settings(prepared.place, sure), prepared.place / "judging"
     judged = judge_adapters(prepared.items, prepared.base, settings, place, progress, prepared.world.pools())
     return _compare(prepared, judged)
