@@ -124,7 +124,7 @@ def _axes(across: svg.Scale, up: svg.Scale) -> list[Markup]:
         svg.line(across(GAIN_LINE), 14, across(GAIN_LINE), 236, "rule"),
         svg.line(46, up(0), 430, up(0), "grid"),
         svg.line(46, up(NLL_LINE), 430, up(NLL_LINE), "rule bad"),
-        svg.text(426, up(NLL_LINE) - 4, f"bound {NLL_LINE}", "t small", "end"),
+        svg.text(426, up(NLL_LINE) - 4, f"the method's bound {NLL_LINE}", "t small", "end"),
         *(svg.text(across(at), 250, signed(at, 1) if at else "0", "t small", "middle") for at in ticks),
         *(
             svg.text(42, up(at) + 4, number(at), "t small", "end")
@@ -177,7 +177,7 @@ def checks(index: Index) -> Picture | None:
         drawing,
         words(
             f"{counted(len(order), 'check')} of {counted(adapters, 'adapter')}: every dot is one adapter, filled squares are those that count as broken.",
-            "Grey band: the base against itself, asked again (noise floor). Dotted line: where damage begins. Triangle: the 99th percentile",
+            "Grey band: the base against itself, asked again (noise floor). Dotted line: where damage begins, one for each recipe where placebos move it. Triangle: the 99th percentile",
             "over placebo adapters of the recipe, where there are any. A dot beyond the bound that is not filled is not shown to lie there",
             "with so few questions: that is no proof of health.",
         ),
@@ -190,12 +190,12 @@ def checks(index: Index) -> Picture | None:
 
 def _line(name: str, seen: Sequence[_Seen]) -> tuple[str, ...]:
     own = [one for one in seen if not one.placebo] or list(seen)
-    last = own[-1].check
+    bounds = sorted({one.check.bound for one in own})
     worst = max(own, key=lambda one: _harm(name) * one.check.value)
     placebos = [one.check.placebo for one in own if one.check.placebo is not None]
     return (
         name.replace("_", " "),
-        small(last.bound),
+        " / ".join(map(small, bounds[:4])),
         small(median(one.check.noise for one in own)),
         small(median(placebos)) if placebos else "none",
         str(max(one.check.placebos for one in own)),
@@ -210,9 +210,9 @@ def _harm(name: str) -> int:
 
 def _strip(name: str, seen: Sequence[_Seen]) -> Markup:
     neutral = BOUNDS[name].neutral if name in BOUNDS else 0.0
-    bound, noise = seen[-1].check.bound, median(one.check.noise for one in seen)
+    bounds, noise = sorted({one.check.bound for one in seen}), median(one.check.noise for one in seen)
     placebos = [one.check.placebo for one in seen if one.check.placebo is not None]
-    ends = [neutral, bound, *placebos, *(one.check.value for one in seen)]
+    ends = [neutral, *bounds, *placebos, *(one.check.value for one in seen)]
     margin = 0.06 * (max(ends) - min(ends) or 1)
     across = svg.Scale(min(ends) - margin, max(ends) + margin, 12, _WIDE - 22)
     band = across(neutral - noise), across(neutral + noise)
@@ -220,9 +220,9 @@ def _strip(name: str, seen: Sequence[_Seen]) -> Markup:
         svg.text(12, 13, name.replace("_", " "), "t strong"),
         svg.box(band[0], 20, max(band[1] - band[0], 1), 50, "noise"),
         svg.line(across(neutral), 20, across(neutral), 70, "axis"),
-        svg.line(across(bound), 20, across(bound), 70, "rule bad"),
+        *(svg.line(across(bound), 20, across(bound), 70, "rule bad") for bound in bounds),
         svg.line(12, 70, _WIDE - 22, 70, "axis"),
-        *_numbers({neutral: small(neutral) if neutral else "0", bound: small(bound)}, across),
+        *_numbers({neutral: small(neutral) if neutral else "0", bounds[0]: small(bounds[0])}, across),
         *_dots(seen, across),
     ]
     if placebos:
