@@ -177,8 +177,8 @@ def checks(index: Index) -> Picture | None:
         drawing,
         words(
             f"{counted(len(order), 'check')} of {counted(adapters, 'adapter')}: every dot is one adapter, filled squares are those that count as broken.",
-            "Grey band: the base against itself, asked again (noise floor). Dotted line: where damage begins, one for each recipe where placebos move it. Triangle: the 99th percentile",
-            "over placebo adapters of the recipe, where there are any. A dot beyond the bound that is not filled is not shown to lie there",
+            "Grey band: the base against itself, asked again (noise floor). Dotted line: where damage begins, one for each recipe where placebos move it. Triangle: what one more placebo",
+            "adapter of the recipe stays within with 99% probability, where there are placebos. A dot beyond the bound that is not filled is not shown to lie there",
             "with so few questions: that is no proof of health.",
         ),
         table(
