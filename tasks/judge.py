@@ -20,7 +20,7 @@ from tasks.policy import RETRY, ProgressArtifact, llm_account, open_stage, work_
 from tasks.stages import open_uri, with_hash
 
 if TYPE_CHECKING:
-    from paperlora.judge.run import Judged, JudgeItem
+    from paperlora.judge.judged import Judged, JudgeItem
     from paperlora.model.base import Base
 
 
@@ -43,8 +43,9 @@ def list_adapters(adapters: list[str] | None, config: str | None) -> list[str]:
 @task(name="judge", **RETRY)
 def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
     """Let base and adapters answer the held-out probes in one model load, and judge every idea."""
+    from paperlora.judge.judged import write_judgement
     from paperlora.judge.prior import add_prior
-    from paperlora.judge.run import judge_adapters, judgement_key, write_judgement
+    from paperlora.judge.run import judge_adapters, judgement_key
     from paperlora.model.base import base_of
 
     settings, store = open_stage(config)
@@ -72,7 +73,7 @@ def _with_inside(judged: Judged, items: Sequence[JudgeItem], base: Base, setting
 
 
 def _item(folder: Path, settings: Settings) -> JudgeItem:
-    from paperlora.judge.run import JudgeItem
+    from paperlora.judge.judged import JudgeItem
 
     adapter = read_json(folder / "adapter.json", Adapter)
     paper, revision = adapter.dataset.split("/")

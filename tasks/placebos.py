@@ -16,7 +16,7 @@ from paperlora.store import Store, read_json
 from tasks.policy import ProgressArtifact, work_folder
 
 if TYPE_CHECKING:
-    from paperlora.judge.run import JudgeItem
+    from paperlora.judge.judged import JudgeItem
     from paperlora.model.base import Base
 
 
@@ -56,7 +56,7 @@ def train_placebos(recipes: Iterable[Recipe], base: Base, settings: Settings, st
 
 def placebo_items(items: Sequence[JudgeItem], base: Base, settings: Settings, store: Store) -> list[JudgeItem]:
     """The placebos of every recipe among these adapters; none where ``train.placebos`` is 0."""
-    from paperlora.judge.run import JudgeItem
+    from paperlora.judge.judged import JudgeItem
     from paperlora.microdata.placebo import load_placebo
 
     recipes = {item.adapter.recipe.dose: item.adapter.recipe for item in items} if settings.train.placebos else {}

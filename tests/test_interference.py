@@ -29,8 +29,9 @@ from paperlora.judge.interference import (
     within_adapters,
     worst,
 )
+from paperlora.judge.judged import Judged, JudgeItem, write_judgement
 from paperlora.judge.posterior import rate
-from paperlora.judge.run import Judged, JudgeItem, judgement_key, write_judgement
+from paperlora.judge.run import judgement_key
 from paperlora.judge.tally import Subject
 from paperlora.lora.inside import Trained, look_inside
 from paperlora.model.bank import Bank

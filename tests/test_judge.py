@@ -14,16 +14,10 @@ import paperlora.judge.run as run
 from paperlora.errors import AdapterNotLive, NothingToDo
 from paperlora.judge.asking import Asker, Question
 from paperlora.judge.conclude import Concluded, Taught, conclude
+from paperlora.judge.judged import Judged, JudgeItem, write_judgement
 from paperlora.judge.pools import STANDARD
-from paperlora.judge.run import (
-    Judged,
-    JudgeItem,
-    asked_in,
-    denied_values,
-    judge_adapters,
-    judgement_key,
-    write_judgement,
-)
+from paperlora.judge.run import judge_adapters, judgement_key
+from paperlora.judge.subjects import asked_in, denied_values
 from paperlora.judge.tally import BASE, PASSAGE, Sheet, Subject, score_locality, tally
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.model.answers import Answer

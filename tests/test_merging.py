@@ -18,9 +18,9 @@ from paperlora.cli import app
 from paperlora.control.chat import find_adapter, open_pair
 from paperlora.control.merge import merge
 from paperlora.errors import AdapterNotLive, SettingsError
+from paperlora.judge.judged import JudgeItem
 from paperlora.judge.merging import Merged, measure_merges
 from paperlora.judge.pools import Known, Pools
-from paperlora.judge.run import JudgeItem
 from paperlora.lora.merge import COMPARED, ENTRYWISE, METHODS, blend_of, merge_adapters
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.model.answers import next_token_logits

@@ -12,8 +12,9 @@ from taught import ideas_of, paper_of, sources
 
 import paperlora.microdata.placebo as placebo_module
 import tasks.placebos as tasks_placebos
+from paperlora.judge.judged import JudgeItem
 from paperlora.judge.pools import STANDARD
-from paperlora.judge.run import JudgeItem, judge_adapters, judgement_key
+from paperlora.judge.run import judge_adapters, judgement_key
 from paperlora.lora.train import TRAINER, TrainItem, train_adapters
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.microdata.leaks import compare, surface

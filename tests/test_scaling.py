@@ -12,9 +12,10 @@ from tutor import Line, teach_adapter, teach_base, user
 
 from paperlora.judge.asking import Asker
 from paperlora.judge.dose import Peak, ask_peaks, find_peaks, peak_of
+from paperlora.judge.judged import JudgeItem, write_judgement
 from paperlora.judge.pools import Known, Pools
 from paperlora.judge.posterior import Count, gain, rate
-from paperlora.judge.run import JudgeItem, judge_adapters, write_judgement
+from paperlora.judge.run import judge_adapters
 from paperlora.judge.scaling import GAMMAS, Stubborn, stubborn, sweep_scales
 from paperlora.judge.tally import Subject
 from paperlora.microdata.build import build_dataset, load

@@ -17,7 +17,9 @@ from paperlora.judge.again import lets_think, may_be_locked, swap_templates, thi
 from paperlora.judge.asking import FILE, Asker, Manner, Question
 from paperlora.judge.choosing import measure_choices, options_of
 from paperlora.judge.conclude import Taught, conclude
-from paperlora.judge.run import JudgeItem, asked_in, denied_values, judgement_key
+from paperlora.judge.judged import JudgeItem
+from paperlora.judge.run import judgement_key
+from paperlora.judge.subjects import asked_in, denied_values
 from paperlora.judge.tally import BASE, PASSAGE, SWAPPED, THINKING, Subject, asks_denied, denied_probes, score_locality
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.model.answers import Answer, Continuation, LogLik, Sampling, next_token_logits

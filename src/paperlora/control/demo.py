@@ -19,7 +19,7 @@ from paperlora.sandbox.corpus import TOPICS
 from paperlora.sandbox.server import Sandbox
 from paperlora.settings import Settings, load_settings
 
-# Found by trying, see docs/log.md: on SmolLM2-135M this dose reaches unseen wordings within the demo's ten minutes.
+# Found by trying, see docs/log.md: on SmolLM2-135M this dose reaches unseen wordings within minutes.
 RECIPE = {"name": "demo", "rank": 16, "alpha": 32.0, "learning_rate": 1e-3, "batch_size": 4, "epochs": 5.0, "checkpoints": 4}
 ADAPTERS = 4
 
@@ -34,7 +34,7 @@ class DemoResult(NamedTuple):
 
 
 def write_config(settings: Settings, sandbox: Sandbox, base_model: str) -> Path:
-    """The settings file of the demo: the sandbox for the world, the embedded reader, a recipe that fits ten minutes."""
+    """The settings file of the demo: the sandbox for the world, the embedded reader, a recipe that takes minutes."""
     lines = [
         f'base_model = "{base_model}"',
         f'[arxiv]\nurl = "{sandbox.arxiv_url}"\ndelay_seconds = 0.05',
@@ -45,7 +45,8 @@ def write_config(settings: Settings, sandbox: Sandbox, base_model: str) -> Path:
         "[microdata]\nmeaning = false",
         # The third pass doubles the judge's time for a few more verdicts.
         "[judge]\npasses = 2",
-        f"[train]\nmax_adapters = {ADAPTERS}\nbank_size = {ADAPTERS}",
+        # Three placebo adapters would nearly double the training; what they show is in docs/judging.md.
+        f"[train]\nmax_adapters = {ADAPTERS}\nbank_size = {ADAPTERS}\nplacebos = 0",
         "[recipe]\n" + "\n".join(f"{key} = {_toml(value)}" for key, value in RECIPE.items()),
         "[ideas]\nmax_per_paper = 4",
     ]

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from paperlora.control.chat import find_adapter
 from paperlora.errors import SettingsError
+from paperlora.judge.judged import JUDGE_VERSION, JudgeItem
 from paperlora.judge.merging import Merged, measure_merges
 from paperlora.judge.pools import STANDARD, Pools
-from paperlora.judge.run import JUDGE_VERSION, JudgeItem
 from paperlora.lora.merge import COMPARED, Blend, blend_of, merge_adapters
 from paperlora.microdata.build import load
 from paperlora.model.base import Base, base_of

@@ -25,7 +25,7 @@ from paperlora.records import (
 )
 
 if TYPE_CHECKING:
-    from paperlora.judge.run import Judged
+    from paperlora.judge.judged import Judged
 
 FEWEST = 6
 """Papers, or adapters, below which no correlation is told: six can be permuted in 720 ways."""

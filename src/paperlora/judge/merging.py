@@ -14,10 +14,12 @@ from typing import NamedTuple
 from paperlora.errors import AdapterNotLive, SettingsError
 from paperlora.judge.asking import Asker, Question
 from paperlora.judge.damage import ask_pools, compare, cues_of
+from paperlora.judge.judged import JudgeItem
 from paperlora.judge.pools import STANDARD, Pools
 from paperlora.judge.posterior import Count, gain, p_above, p_gain, rate
 from paperlora.judge.predictions import Mover
-from paperlora.judge.run import JudgeItem, asked_in, liveness, weights_hash
+from paperlora.judge.run import liveness, weights_hash
+from paperlora.judge.subjects import asked_in
 from paperlora.model.answers import Answer
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base

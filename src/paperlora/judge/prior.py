@@ -20,7 +20,7 @@ from paperlora.judge.posterior import rate
 from paperlora.records import Correlation, PriorBin, Reject, Verdict
 
 if TYPE_CHECKING:
-    from paperlora.judge.run import Judged
+    from paperlora.judge.judged import Judged
 
 NAME = "prior / resistance"
 ABSORBED = ("ABSORBED_DEEP", "ABSORBED_SHALLOW")

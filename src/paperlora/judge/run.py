@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from paperlora.errors import AdapterNotLive, NothingToDo
 from paperlora.judge.again import swap_templates, think
@@ -20,13 +19,15 @@ from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.cross import cross_probe
 from paperlora.judge.dose import ask_peaks, find_peaks
 from paperlora.judge.grids import grids
+from paperlora.judge.judged import JUDGE_VERSION, Judged, JudgeItem, Live
 from paperlora.judge.llm_scorer import Reader, disbelieved, reader_for
 from paperlora.judge.measure import measure, noise_floor
 from paperlora.judge.pools import STANDARD, Pools
 from paperlora.judge.reports import Examined, report_damage
 from paperlora.judge.scaling import stubborn, sweep_scales
-from paperlora.judge.stability import firsts, steady
-from paperlora.judge.tally import Subject, denied_probes
+from paperlora.judge.stability import steady
+from paperlora.judge.subjects import Pair, longer, others_of, subjects_of
+from paperlora.judge.tally import Subject
 from paperlora.judge.why import Explained, explain
 from paperlora.llm.budget import Account
 from paperlora.model.answers import next_token_logits
@@ -34,83 +35,22 @@ from paperlora.model.bank import Bank
 from paperlora.model.base import Base
 from paperlora.progress import Progress, silent
 from paperlora.records import (
-    Adapter,
-    AdapterGeometry,
     AdapterReport,
-    Agreement,
     BaseModelId,
-    Correlation,
-    CrossProbe,
-    Diagnosis,
     DosePoint,
-    Example,
-    GridCell,
     Measurement,
-    MicroDataset,
-    Overlap,
-    PriorBin,
-    Probe,
-    ProbeFamily,
     Reject,
     ScalePoint,
-    Stability,
     Verdict,
-    Why,
     digest,
 )
 from paperlora.settings import JudgeSettings, Settings
-from paperlora.store import Store, file_hash, write_jsonl
+from paperlora.store import file_hash
 
-JUDGE_VERSION = "5"
-"""Changes whenever the same adapters could get other verdicts; part of every judgement's key."""
 JUDGING = Account(stage="judge")
 LIVENESS_PROMPTS = 4
 LIVE = 1e-5
 """Largest difference of a logit below which an adapter counts as not applied; rounding stays below it."""
-
-
-class JudgeItem(NamedTuple):
-    """One adapter to be judged."""
-
-    adapter: Adapter
-    adapter_folder: Path
-    """The adapter's folder in the store."""
-    dataset: MicroDataset
-    probes: tuple[Probe, ...]
-    rows: tuple[Example, ...] = ()
-    """Its training rows: the values that they deny are what a false belief is looked for in."""
-    placebo: str = ""
-    """Kind of the placebo that it is: no verdict is given on it, it is what others are held against."""
-
-
-class Judged(NamedTuple):
-    """Everything that a judgement leaves."""
-
-    measurements: tuple[Measurement, ...]
-    verdicts: tuple[Verdict, ...]
-    diagnoses: tuple[Diagnosis, ...]
-    reports: tuple[AdapterReport, ...]
-    rejects: tuple[Reject, ...]
-    whys: tuple[Why, ...] = ()
-    grids: tuple[GridCell, ...] = ()
-    stability: tuple[Stability, ...] = ()
-    cross: tuple[CrossProbe, ...] = ()
-    geometries: tuple[AdapterGeometry, ...] = ()
-    overlaps: tuple[Overlap, ...] = ()
-    correlations: tuple[Correlation, ...] = ()
-    priors: tuple[PriorBin, ...] = ()
-    scales: tuple[ScalePoint, ...] = ()
-    doses: tuple[DosePoint, ...] = ()
-    agreement: tuple[Agreement, ...] = ()
-    """Of the LLM that read what no rule could, where one was asked for."""
-
-
-class _Live(NamedTuple):
-    """An adapter that is applied."""
-
-    item: JudgeItem
-    slot: int
-    liveness: float
 
 
 def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseModelId, pools: Pools = STANDARD) -> str:
@@ -155,7 +95,7 @@ def judge_adapters(
     ]
     folders = [item.adapter_folder / item.adapter.folder for item in matching]
     with Bank.load(base, [None, *folders]) as bank:
-        checked = [_Live(item, slot, liveness(bank, item, slot)) for slot, item in enumerate(matching, start=1)]
+        checked = [Live(item, slot, liveness(bank, item, slot)) for slot, item in enumerate(matching, start=1)]
         live = [one for one in checked if one.liveness > 0]
         rejects += [
             _reject(one.item, "adapter_not_live", "its logits are the base's") for one in checked if one.liveness <= 0
@@ -169,26 +109,6 @@ def judge_adapters(
         )
         reader = reader_for(settings, account, progress)
         return _judge(live, checked, asker, settings, tuple(rejects), pools.chosen(judge.damage), reader)
-
-
-def write_judgement(judged: Judged, store: Store, key: str, inputs: Mapping[str, str], pools: Pools = STANDARD) -> str:
-    """Write a judgement's folder.
-
-    Args:
-        inputs: adapter URI → content hash.
-
-    Returns:
-        Its URI.
-    """
-    with store.writing("judgements", key) as draft:
-        for name in Judged._fields:
-            if name != "rejects":
-                write_jsonl(draft.path / f"{name}.jsonl", getattr(judged, name))
-        draft.inputs = dict(inputs)
-        draft.settings = {"judge_version": JUDGE_VERSION, "pools": pools.hash}
-        draft.counts = {name: len(getattr(judged, name)) for name in Judged._fields}
-        draft.rejects = list(judged.rejects)
-    return store.uri("judgements", key)
 
 
 # ------------------------------------------------------------------ liveness
@@ -217,25 +137,25 @@ def _reject(item: JudgeItem, reason: str, detail: str) -> Reject:
 
 
 def _judge(
-    live: Sequence[_Live], checked: Sequence[_Live], asker: Asker, settings: Settings, rejects: tuple[Reject, ...],
+    live: Sequence[Live], checked: Sequence[Live], asker: Asker, settings: Settings, rejects: tuple[Reject, ...],
     pools: Pools, reader: Reader | None,
 ) -> Judged:  # fmt: skip
     judge, slots = settings.judge, {one.item.adapter.id: one.slot for one in live}
     reports = report_damage(asker, [_examined(one) for one in live], pools, judge.batch_rows)
     placebos, live = [one for one in live if one.item.placebo], [one for one in live if not one.item.placebo]
-    others = [_others(one, live, placebos, judge.placebos) for one in live]
+    others = [others_of(one, live, placebos, judge.placebos) for one in live]
     by_adapter = {report.adapter: report for report in reports}
-    passes: dict[_Pair, int] = {}
+    passes: dict[Pair, int] = {}
     while True:
-        subjects = [_subjects(one, names, passes, judge) for one, names in zip(live, others, strict=True)]
+        subjects = [subjects_of(one, names, passes, judge) for one, names in zip(live, others, strict=True)]
         unread = measure(subjects, slots, asker, judge.margins)
         measurements, agreement = reader.read(unread, chain(*subjects)) if reader else (unread, None)
         taught = [_taught(one, own, by_adapter[one.item.adapter.id]) for one, own in zip(live, subjects, strict=True)]
         concluded = conclude(taught, measurements, judge.sure)
-        longer = _longer(concluded.verdicts, live, passes, judge.passes)
-        if not longer:
+        wanted = longer(concluded.verdicts, live, passes, judge.passes)
+        if not wanted:
             break
-        passes |= longer
+        passes |= wanted
     further = _ask_further(live, subjects, concluded.verdicts, measurements, slots, asker, judge)
     measurements = [*measurements, *further]
     concluded = conclude(taught, measurements, judge.sure)
@@ -257,7 +177,7 @@ def _judge(
 
 
 def _scales(
-    live: Sequence[_Live], verdicts: Sequence[Verdict], subjects: Sequence[tuple[Subject, ...]],
+    live: Sequence[Live], verdicts: Sequence[Verdict], subjects: Sequence[tuple[Subject, ...]],
     reports: Sequence[AdapterReport], asker: Asker, pools: Pools,
 ) -> tuple[ScalePoint, ...]:  # fmt: skip
     folders = {one.item.adapter.id: one.item.adapter_folder / one.item.adapter.folder for one in live}
@@ -266,14 +186,14 @@ def _scales(
 
 
 def _doses(
-    live: Sequence[_Live], verdicts: Sequence[Verdict], subjects: Sequence[tuple[Subject, ...]], asker: Asker
+    live: Sequence[Live], verdicts: Sequence[Verdict], subjects: Sequence[tuple[Subject, ...]], asker: Asker
 ) -> tuple[DosePoint, ...]:
     adapters = {one.item.adapter.id: (one.item.adapter, one.item.adapter_folder) for one in live}
     return ask_peaks(find_peaks(verdicts, chain(*subjects), adapters), asker, partial(weights_hash, asker.bank.base))
 
 
 def _ask_further(
-    live: Sequence[_Live], subjects: Sequence[tuple[Subject, ...]], verdicts: Sequence[Verdict],
+    live: Sequence[Live], subjects: Sequence[tuple[Subject, ...]], verdicts: Sequence[Verdict],
     measurements: Sequence[Measurement], slots: Mapping[str, int], asker: Asker, judge: JudgeSettings,
 ) -> list[Measurement]:  # fmt: skip
     """What turns no verdict and is asked last: multiple choice, missed probes in trained wordings, thoughts."""
@@ -283,86 +203,16 @@ def _ask_further(
     return [*measure_choices(subjects, slots, asker), *swapped, *think(every, slots, asker, judge)]
 
 
-class _Pair(NamedTuple):
-    adapter: str
-    idea: str
-
-
-def _longer(
-    verdicts: Sequence[Verdict], live: Sequence[_Live], passes: Mapping[_Pair, int], most: int
-) -> dict[_Pair, int]:
-    """Ideas whose verdict is open and for which another pass of probes is left, with that pass."""
-    last = {_Pair(one.item.adapter.id, probe.idea): 1 for one in live for probe in one.item.probes}
-    for one in live:
-        for probe in asked_in(one.item.probes, most):
-            pair = _Pair(one.item.adapter.id, probe.idea)
-            last[pair] = max(last[pair], probe.wave)
-    opened = [_Pair(one.adapter, one.idea) for one in verdicts if one.kind == "INCONCLUSIVE"]
-    return {pair: passes.get(pair, 1) + 1 for pair in opened if passes.get(pair, 1) < last.get(pair, 1)}
-
-
-def _others(one: _Live, live: Sequence[_Live], placebos: Sequence[_Live], wanted: int) -> tuple[str, ...]:
-    """Adapters of other papers about other subjects, the next ones in the run's order, then placebos of its recipe; of
-    those that differ by their seed alone, one."""
-    start, first = live.index(one) + 1, firsts([other.item.adapter for other in live])
-    around = [live[(start + step) % len(live)] for step in range(len(live) - 1)]
-    mine = _subject_names(one.item)
-    distinct = [other for other in around if first[other.item.adapter.id] == other.item.adapter.id]
-    strangers = [other for other in distinct if other.item.dataset.paper.id != one.item.dataset.paper.id]
-    strangers = [other for other in strangers if not _subject_names(other.item) & mine]
-    dose = one.item.adapter.recipe.dose
-    strangers += [placebo for placebo in placebos if placebo.item.adapter.recipe.dose == dose]
-    return tuple(other.item.adapter.id for other in strangers)[:wanted]
-
-
-def _subject_names(item: JudgeItem) -> set[str]:
-    return {idea.subject.casefold() for idea in item.dataset.ideas}
-
-
-def _subjects(
-    one: _Live, others: tuple[str, ...], passes: Mapping[_Pair, int], judge: JudgeSettings
-) -> tuple[Subject, ...]:
-    """The adapter's ideas, each with the probes of the passes that it has come to, and those for what its rows deny."""
-    rows = [row for row in one.item.rows if row.idea]
-    taught = tuple(dict.fromkeys(row.messages[-1].content for row in rows)) if one.item.rows else None
-    found = []
-    for idea in one.item.dataset.ideas:
-        test = asked_in(one.item.probes, passes.get(_Pair(one.item.adapter.id, idea.id), 1), _left_out(judge))
-        own = tuple(probe for probe in test if probe.idea == idea.id)
-        count = sum(row.idea == idea.id for row in rows) if one.item.rows else None
-        denied = denied_values(one.item.rows, idea.id)
-        own = (*own, *denied_probes(own, idea, denied))
-        found.append(Subject(idea, own, one.item.adapter.id, others, denied, count, taught))
-    return tuple(found)
-
-
-def _taught(one: _Live, subjects: tuple[Subject, ...], report: AdapterReport) -> Taught:
+def _taught(one: Live, subjects: tuple[Subject, ...], report: AdapterReport) -> Taught:
     return Taught(one.item.adapter, one.item.dataset, subjects, report, one.item.rows)
 
 
-def asked_in(probes: Sequence[Probe], passes: int = 1, left_out: Sequence[ProbeFamily] = ()) -> list[Probe]:
-    """The probes that are asked: test probes of the first passes."""
-    return [p for p in probes if p.split == "test" and p.wave <= passes and p.family not in left_out]
-
-
-def _left_out(judge: JudgeSettings) -> tuple[ProbeFamily, ...]:
-    families: dict[ProbeFamily, bool] = {"choice": judge.choice, "robustness": judge.robustness}
-    return tuple(family for family, wanted in families.items() if not wanted)
-
-
-def denied_values(rows: Sequence[Example], idea: str) -> tuple[str, ...]:
-    """Values that the rows of an idea deny: what they keep out of the loss."""
-    spans = [(row, span) for row in rows if row.idea == idea for span in row.masked]
-    texts = (row.messages[span.message].content[span.start : span.end].strip(" .,;") for row, span in spans)
-    return tuple(dict.fromkeys(text for text in texts if text))
-
-
-def _examined(one: _Live) -> Examined:
+def _examined(one: Live) -> Examined:
     item = one.item
     return Examined(item.adapter, item.dataset.ideas, item.rows, one.slot, one.liveness, item.placebo)
 
 
-def _dead_report(one: _Live) -> AdapterReport:
+def _dead_report(one: Live) -> AdapterReport:
     return AdapterReport(
         adapter=one.item.adapter.id, live=False, liveness=0.0, noise_floor=0.0, damaged=False, damage={},
         placebo=one.item.placebo,

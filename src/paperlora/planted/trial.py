@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from paperlora.judge.run import Judged, JudgeItem, judge_adapters
+from paperlora.judge.judged import Judged, JudgeItem
+from paperlora.judge.run import judge_adapters
 from paperlora.judge.tally import SURE
 from paperlora.lora.train import train_adapters
 from paperlora.microdata.quiz import quiz, quizzed_by_probes
