@@ -10,14 +10,13 @@ import pytest
 import torch
 
 import paperlora.judge.asking as asking
-import paperlora.judge.run as run
 from paperlora.errors import AdapterNotLive, NothingToDo
 from paperlora.judge.asking import Asker, Question
 from paperlora.judge.conclude import Concluded, Taught, conclude
-from paperlora.judge.judged import Judged, JudgeItem, write_judgement
+from paperlora.judge.judged import Judged, JudgeItem, Live, write_judgement
 from paperlora.judge.pools import STANDARD
 from paperlora.judge.run import judge_adapters, judgement_key
-from paperlora.judge.subjects import asked_in, denied_values
+from paperlora.judge.subjects import asked_in, denied_values, longer
 from paperlora.judge.tally import BASE, PASSAGE, Sheet, Subject, score_locality, tally
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.model.answers import Answer
@@ -541,13 +540,13 @@ def test_equal_questions_are_asked_once(base: Base, tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_an_open_verdict_gets_further_probes_up_to_the_last_pass(items: list[JudgeItem], judged: Judged, most: int) -> None:
     """Pass after pass until the setting's last one; a verdict that is settled gets none."""
-    live = [run._Live(one, slot, 1.0) for slot, one in enumerate(items, 1)]
+    live = [Live(one, slot, 1.0) for slot, one in enumerate(items, 1)]
     opened, settled = judged.verdicts[0].model_copy(update={"kind": "INCONCLUSIVE"}), judged.verdicts[1]
     passes: dict[tuple[str, str], int] = {}
     taken = []
-    while longer := run._longer([opened, settled], live, passes, most):
-        passes |= longer
-        taken.append(longer)
+    while wanted := longer([opened, settled], live, passes, most):
+        passes |= wanted
+        taken.append(wanted)
     assert taken == [{(opened.adapter, opened.idea): number} for number in range(2, most + 1)]
     own = [probe for probe in items[0].probes if probe.idea == opened.idea]
     asked = asked_in(own, passes.get((opened.adapter, opened.idea), 1))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import paperlora.judge.run as run
+from paperlora.judge.judged import JudgeItem, Live
 from paperlora.judge.posterior import Count, bh
 from paperlora.judge.stability import firsts, q_values_by_seed, steady
+from paperlora.judge.subjects import others_of
 from paperlora.judge.verdict import Tally
 from paperlora.lora.seeds import repeats
 from paperlora.records import (
@@ -179,7 +180,7 @@ def test_repeats_are_marked_and_a_lone_run_is_left_as_it_is() -> None:
 # -------------------------------------------------------------------- rivals
 
 
-def item(paper: str, seed: int) -> run._Live:
+def item(paper: str, seed: int) -> Live:
     quote = Quote(section=0, heading="", page=1, start=0, end=1, text="x")
     idea = Idea(
         id=f"{ord(paper):016x}", paper=paper, topic="t", reader="r", kind="method", claim="c", subject=f"Method {paper}", relation="r",
@@ -188,12 +189,12 @@ def item(paper: str, seed: int) -> run._Live:
     dataset = MicroDataset(
         id=paper, revision="0", paper=Paper(id=paper, title=paper), topic="t", ideas=(idea,), reader="r", counts={}, probes_hash="",
     )  # fmt: skip
-    return run._Live(run.JudgeItem(adapter(paper, seed=seed), Path(), dataset, ()), 1, 1.0)
+    return Live(JudgeItem(adapter(paper, seed=seed), Path(), dataset, ()), 1, 1.0)
 
 
 def test_rivals_are_of_other_papers_and_never_twice_the_same_by_another_seed() -> None:
     live = [item(*one) for one in (("a", 0), ("b", 0), ("b", 1), ("b", 2), ("a", 1), ("c", 0))]
-    others = [run._others(one, live, (), 2) for one in live]
+    others = [others_of(one, live, (), 2) for one in live]
     papers = {one.item.adapter.id: one.item.dataset.id for one in live}
     for one, names in zip(live, others, strict=True):
         assert len(names) == 2 and {papers[name] for name in names} == {"a", "b", "c"} - {one.item.dataset.id}

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 import torch
 
-import paperlora.judge.run as run
 from paperlora.judge.again import lets_think, may_be_locked, swap_templates, think, trained_prompts
 from paperlora.judge.asking import FILE, Asker, Manner, Question
 from paperlora.judge.choosing import measure_choices, options_of
 from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.judged import JudgeItem
 from paperlora.judge.run import judgement_key
-from paperlora.judge.subjects import asked_in, denied_values
+from paperlora.judge.subjects import asked_in, denied_values, families_left_out
 from paperlora.judge.tally import BASE, PASSAGE, SWAPPED, THINKING, Subject, asks_denied, denied_probes, score_locality
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
 from paperlora.model.answers import Answer, Continuation, LogLik, Sampling, next_token_logits
@@ -536,7 +535,7 @@ def test_what_the_base_held_before_is_told_beside_the_verdict(dataset: LoadedDat
 
 def test_settings_leave_families_out_and_name_the_judgement(dataset: LoadedDataset) -> None:
     def families(**judge_: Any) -> set[str]:
-        left_out = run._left_out(JudgeSettings(**judge_))
+        left_out = families_left_out(JudgeSettings(**judge_))
         return {probe.family for probe in asked_in(dataset.probes, 1, left_out)}
 
     assert families() - families(choice=False) == {"choice"}

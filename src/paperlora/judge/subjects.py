@@ -58,7 +58,7 @@ def subjects_of(
     taught = tuple(dict.fromkeys(row.messages[-1].content for row in rows)) if one.item.rows else None
     found = []
     for idea in one.item.dataset.ideas:
-        test = asked_in(one.item.probes, passes.get(Pair(one.item.adapter.id, idea.id), 1), _left_out(judge))
+        test = asked_in(one.item.probes, passes.get(Pair(one.item.adapter.id, idea.id), 1), families_left_out(judge))
         own = tuple(probe for probe in test if probe.idea == idea.id)
         count = sum(row.idea == idea.id for row in rows) if one.item.rows else None
         denied = denied_values(one.item.rows, idea.id)
@@ -72,7 +72,8 @@ def asked_in(probes: Sequence[Probe], passes: int = 1, left_out: Sequence[ProbeF
     return [p for p in probes if p.split == "test" and p.wave <= passes and p.family not in left_out]
 
 
-def _left_out(judge: JudgeSettings) -> tuple[ProbeFamily, ...]:
+def families_left_out(judge: JudgeSettings) -> tuple[ProbeFamily, ...]:
+    """Families that the settings don't want asked."""
     families: dict[ProbeFamily, bool] = {"choice": judge.choice, "robustness": judge.robustness}
     return tuple(family for family, wanted in families.items() if not wanted)
 
