@@ -90,7 +90,10 @@ def refresh(config: Config = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def distill(documents: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Read ideas out of documents and write micro-datasets."""
+    """Read ideas out of documents, quiz the base on them, and write micro-datasets.
+
+    Example: `paperlora distill && paperlora status`
+    """
     _run_flow("distill", config, as_json, documents=documents)
 
 
@@ -113,19 +116,28 @@ def train(
 
 @app.command()
 def judge(adapters: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Judge what each adapter learned."""
+    """Judge what each adapter learned, what it broke and why; answers are kept, so that a second call asks what is new.
+
+    Examples: `paperlora judge` · `PAPERLORA_JUDGE__DAMAGE=quick paperlora judge` · `paperlora judge && paperlora report`
+    """
     _run_flow("judge", config, as_json, adapters=adapters)
 
 
 @app.command()
 def reflect(judgements: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Turn verdicts into lessons and write the report."""
+    """Turn verdicts into lessons and write the report.
+
+    Example: `paperlora reflect`
+    """
     _run_flow("reflect", config, as_json, judgements=judgements)
 
 
 @app.command()
 def nightly(config: Config = None, as_json: AsJson = False) -> None:
-    """Run all five stages now, one child run each."""
+    """Run all five stages now, one child run each.
+
+    Example: `paperlora nightly --config paperlora.toml`
+    """
     _run_flow("nightly", config, as_json)
 
 
