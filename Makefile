@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
-demo: $(READY) ## the whole loop offline: papers in, judged adapters out (ten to twenty minutes)
+demo: $(READY) ## the whole loop offline: papers in, judged adapters out (fifteen to thirty minutes)
 	$(BIN)/paperlora demo $(ARGS)
 
 test: $(READY) ## the tests: no network, no GPU, no real model (under ten minutes)

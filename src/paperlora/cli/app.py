@@ -14,7 +14,7 @@ from paperlora.settings import CONFIG_VARIABLE, Settings, load_settings
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False, add_completion=False,
-    help="Papers in, judged LoRA adapters out.\n\nStart with `paperlora demo`: the whole loop, offline, in ten to twenty minutes.",
+    help="Papers in, judged LoRA adapters out.\n\nStart with `paperlora demo`: the whole loop, offline, in fifteen to thirty minutes.",
 )
 console = Console(stderr=False)
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file; by default paperlora.toml where there is one.")]

@@ -176,4 +176,4 @@ def _draw(square: _Square, full: float, across: str, scale: str) -> Markup:
             for at, value in square.cells.items()
         ]  # fmt: skip
     label = f"{scale}: {count} × {count} adapters"
-    return svg.picture(max(side + 6, 360), box.top + size * count + 34, label, *drawn)
+    return svg.picture(max(side + 6, 440), box.top + size * count + 34, label, *drawn)
