@@ -205,6 +205,7 @@ def test_the_judge_finds_what_was_planted_in_one_small_world(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_the_judge_finds_what_was_planted(tmp_path: Path) -> None:
     """The whole of it, on four worlds: the goals of the project's method."""
     trial: Trial = run_trial([WorldPlan(seed=seed) for seed in range(4)], tmp_path / "models", tmp_path / "work")
