@@ -384,3 +384,8 @@ def test_a_prior_that_says_nothing_is_shown_as_nil() -> None:
 def test_what_cannot_be_had_is_a_reject(count: int, reason: str) -> None:
     told = foretell([verdict(str(n), "RESISTED", 0.9) for n in range(count)])
     assert told.power is None and [reject.reason for reject in told.rejects] == [reason]
+
+
+def test_open_verdicts_on_quizzed_ideas_are_too_few_not_unquizzed() -> None:
+    told = foretell([verdict(str(n), "INCONCLUSIVE", 0.3) for n in range(8)])
+    assert told.power is None and [reject.reason for reject in told.rejects] == ["too_few"]

@@ -148,10 +148,10 @@ def _cosine(cosines: Mapping[tuple[str, str], float], left: str, right: str) -> 
 
 def _tell(name: str, pairs: int, units: int, of: str, correlate: Callable[[], _Rho | None]) -> Correlation | Reject:
     if units < FEWEST:
-        return Reject(stage="interference", item=name, reason="too_few", detail=f"{units} {of}, at least {FEWEST} are needed")
+        return Reject(stage="judge", item=name, reason="too_few", detail=f"{units} {of}, at least {FEWEST} are needed")
     rho = correlate()
     if rho is None:
-        return Reject(stage="interference", item=name, reason="no_variation", detail=f"one side is the same for {pairs} pairs")
+        return Reject(stage="judge", item=name, reason="no_variation", detail=f"one side is the same for {pairs} pairs")
     return Correlation(name=name, pairs=pairs, value=rho.value, low=rho.low, high=rho.high, p_value=rho.p_value)
 
 

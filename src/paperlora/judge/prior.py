@@ -58,8 +58,8 @@ def foretell(verdicts: Sequence[Verdict]) -> Foretold:
     """
     told = [one for one in verdicts if one.prior is not None and one.kind in (*ABSORBED, *KEPT_OUT)]
     bins = _bins(told)
-    if not told:
-        return Foretold(None, bins, (_reject("not_quizzed", f"none of {len(verdicts)} verdicts has a prior and an end"),))
+    if all(one.prior is None for one in verdicts):
+        return Foretold(None, bins, (_reject("not_quizzed", f"none of {len(verdicts)} verdicts has a prior"),))
     out, absorbed = ({one.idea for one in told if one.kind in kinds} for kinds in (KEPT_OUT, ABSORBED))
     if min(len(out), len(absorbed)) < FEWEST:
         detail = f"{len(out)} ideas kept out, {len(absorbed)} absorbed, at least {FEWEST} of each are needed"

@@ -171,7 +171,7 @@ def _open(adapters: Sequence[Trained]) -> tuple[list[tuple[Trained, OpenAdapter]
         try:
             opened.append((one, open_adapter(one.folder / one.adapter.folder)))
         except StoreError as error:
-            rejects.append(Reject(stage="inside", item=one.adapter.id, reason="unreadable_adapter", detail=str(error)))
+            rejects.append(Reject(stage="judge", item=one.adapter.id, reason="unreadable_adapter", detail=str(error)))
     return opened, rejects
 
 
