@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## the whole loop offline: papers in, judged adapters out (fifteen to thirty minutes)
 	$(BIN)/paperlora demo $(ARGS)
 
-test: $(READY) ## the tests: no network, no GPU, no real model (under ten minutes)
+test: $(READY) ## the tests: no network, no GPU, no real model (ten to fifteen minutes)
 	$(BIN)/python -m pytest $(ARGS)
 
 test-all: $(READY) ## also the slow tests and those on real models and papers
