@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +43,8 @@ def open_pair(settings: Settings, adapter: str) -> Pair:
         SettingsError: no such adapter.
     """
     folder = _folder(settings, adapter)
-    base = base_of(settings)
+    named = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")).get("base_model_name_or_path")
+    base = base_of(settings, named or "")
     return Pair(Bank.load(base, [None, folder]))
 
 

@@ -91,7 +91,7 @@ def _make(
 ) -> None:  # fmt: skip
     items = [source.item for source in sources]
     made = merge_adapters([item.adapter_folder / item.adapter.folder for item in items], [blend for _, blend in missing])
-    base, work = base_of(settings), settings.home.expanduser().resolve() / "work" / "judge"
+    base, work = base_of(settings, items[0].adapter.base.name), settings.home.expanduser().resolve() / "work" / "judge"
     with TemporaryDirectory(prefix="paperlora-merge-") as aside:
         merged = []
         for (key, blend), adapter in zip(missing, made, strict=True):

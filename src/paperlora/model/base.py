@@ -86,13 +86,17 @@ def load_base(spec: str, *, device: str = "auto", cache: Path, four_bit: bool = 
     return Base(model, tokenizer, identity, place, _end_ids(model, tokenizer))
 
 
-def base_of(settings: Settings) -> Base:
+def base_of(settings: Settings, trained_on: str = "") -> Base:
     """The base model that the settings name.
+
+    Args:
+        trained_on: the base that an adapter names; taken where nobody set ``base_model``.
 
     Raises:
         ModelUnavailable: as :func:`load_base`.
     """
-    return load_base(settings.base_model, device=settings.device, cache=settings.models, four_bit=settings.four_bit)
+    name = trained_on if trained_on and "base_model" not in settings.model_fields_set else settings.base_model
+    return load_base(name, device=settings.device, cache=settings.models, four_bit=settings.four_bit)
 
 
 def identify_base(spec: str, *, device: str = "auto", cache: Path, four_bit: bool = False) -> BaseModelId:
