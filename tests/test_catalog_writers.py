@@ -6,6 +6,8 @@ import json
 import multiprocessing
 import random
 import shutil
+import sqlite3
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from multiprocessing.pool import Pool
@@ -123,6 +125,25 @@ def _add_own(url: str, writer: int) -> None:
 def test_processes_that_add_different_papers_at_once_lose_none(catalog_url: str, processes: Pool) -> None:
     processes.starmap(_add_own, [(catalog_url, writer) for writer in range(WRITERS)], chunksize=1)
     assert Catalog(catalog_url).status().papers == WRITERS * 200
+
+
+def test_new_catalog_that_another_process_is_writing_to_is_waited_for(tmp_path: Path) -> None:
+    # SQLite sends whoever wants to switch a locked file to WAL away at once, whatever busy_timeout says.
+    first = sqlite3.connect(tmp_path / "catalog.sqlite", isolation_level=None, check_same_thread=False)
+    first.execute("BEGIN IMMEDIATE")
+    first.execute("CREATE TABLE another (id)")
+    release = threading.Timer(0.3, first.commit)
+    release.start()
+    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    catalog.add_papers([paper("arxiv:2405.00001")])
+    assert catalog.status().papers == 1
+    release.join()
+
+
+def test_file_that_is_no_catalog_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "catalog.sqlite").write_text("no database, but long enough to be looked at " * 50)
+    with pytest.raises(StoreError, match="can't be opened"):
+        Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
 
 
 def test_rebuild_gives_the_same_catalog(catalog_url: str, shelf: Shelf) -> None:
