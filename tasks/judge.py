@@ -15,7 +15,7 @@ from paperlora.microdata.build import load
 from paperlora.records import Adapter, Reject
 from paperlora.settings import Settings
 from paperlora.store import Store, read_json
-from tasks.placebos import placebo_items
+from tasks.placebos import find_placebos
 from tasks.policy import RETRY, ProgressArtifact, llm_account, open_stage, work_folder
 from tasks.stages import open_uri, with_hash
 
@@ -51,13 +51,15 @@ def judge_bank(adapters: Sequence[str], config: str | None) -> Judgement:
     settings, store = open_stage(config)
     base = base_of(settings)
     opened = [open_uri(reference) for reference in adapters]
-    taught = [_item(path, settings) for path, _ in opened]
-    items = [*taught, *placebo_items(taught, base, settings, store)]
+    taught = [_item(*one, settings) for one in opened]
+    placebos = find_placebos(taught, base, settings, store)
+    items = [*taught, *placebos.items]
     key = judgement_key(items, settings, base.id)
     if not store.has("judgements", key):
         judged = judge_adapters(items, base, settings, work_folder(settings, "judge"), ProgressArtifact("judge"), account=llm_account("judge"))
         judged = add_prior(_with_inside(judged, taught, base, settings))
-        write_judgement(judged, store, key, dict(zip(adapters, (h for _, h in opened), strict=True)))
+        used = dict(zip(adapters, (content_hash for _, content_hash in opened), strict=True)) | placebos.inputs
+        write_judgement(judged, store, key, used)
     uri = store.uri("judgements", key)
     return Judgement([with_hash(uri)], [])
 
@@ -72,10 +74,10 @@ def _with_inside(judged: Judged, items: Sequence[JudgeItem], base: Base, setting
     return add_inside(judged, [one.adapter for one in trained], inside.geometries, inside.overlaps, inside.rejects)
 
 
-def _item(folder: Path, settings: Settings) -> JudgeItem:
+def _item(folder: Path, content_hash: str, settings: Settings) -> JudgeItem:
     from paperlora.judge.judged import JudgeItem
 
     adapter = read_json(folder / "adapter.json", Adapter)
     paper, revision = adapter.dataset.split("/")
     dataset = load(Store.at(settings.datasets.expanduser().resolve()).folder(paper, revision))
-    return JudgeItem(adapter, folder, dataset.record, dataset.probes, dataset.rows)
+    return JudgeItem(adapter, folder, dataset.record, dataset.probes, dataset.rows, content_hash=content_hash)

@@ -173,7 +173,7 @@ class Worker:
         return dropped
 
     def found(self, items: Sequence[JudgeItem]) -> list[JudgeItem]:
-        return tasks_placebos.placebo_items(items, self.base, self.settings, self.store)
+        return tasks_placebos.find_placebos(items, self.base, self.settings, self.store).items
 
     def real(self, dataset: LoadedDataset) -> JudgeItem:
         item = TrainItem(dataset.record, dataset.content_hash, dataset.rows, ())

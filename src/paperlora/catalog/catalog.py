@@ -11,15 +11,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from paperlora.catalog import identity, intake, lineage, queue, yields
 from paperlora.catalog.database import Database
 from paperlora.catalog.entry import Entry, find_entry
-from paperlora.catalog.folders import MATERIAL, PLURALS, RECORDS, ItemKind, Pair, Taken, read_folder
+from paperlora.catalog.folders import MATERIAL, PLURALS, RECORDS, ItemKind, Pair, Taken, read_folder, shelves
 from paperlora.catalog.queue import Choice
 from paperlora.catalog.tables import aliases, candidates, cursors, folders, items, papers, rejects
-from paperlora.records import Lesson, Manifest, Paper, Record, Reject, Topic
+from paperlora.records import Adapter, Lesson, Manifest, Paper, Record, Reject, Topic
 from paperlora.settings import Settings
 from paperlora.store import Store, read_manifest
 
@@ -44,6 +44,10 @@ class Status(NamedTuple):
     """Papers that could be read and have not been."""
     stale: int = 0
     """Things that rest on an older version of a paper or on a withdrawn one, and were not made anew."""
+    placebos: int = 0
+    """Placebo adapters; ``adapters`` and ``datasets`` are of papers alone."""
+    repeats: int = 0
+    """Verdicts on what an adapter with an earlier seed was judged on; ``verdicts`` counts each of these ideas once."""
 
 
 AT_A_TIME = 200
@@ -96,7 +100,8 @@ class Catalog:
         return self._take_all(stores, known)
 
     def _take_all(self, stores: Iterable[Store], known: Container[str] = ()) -> int:
-        uris = [uri for store in stores for uri in store.folders() if uri.split("/")[-2] not in MATERIAL]
+        rooms = [room for store in stores for room in (store, *shelves(store))]
+        uris = [uri for room in rooms for uri in room.folders() if uri.split("/")[-2] not in MATERIAL]
         # Manifests are read twice rather than kept: of thousands of new folders they would fill the memory.
         new = sorted((read_manifest(uri).created, uri) for uri in uris if uri not in known)
         # A run's folder is its last: with the oldest first no cursor stands in the catalog before what it stands for.
@@ -108,15 +113,17 @@ class Catalog:
     def status(self) -> Status:
         """Counts of everything."""
         with self._database.reading() as connection:
-            kinds = _counts(connection, select(items.c.kind, func.count()).group_by(items.c.kind))
+            kinds = _counts(connection, select(items.c.kind, func.count()).where(items.c.role == "").group_by(items.c.kind))
             numbers = {PLURALS[kind]: kinds.get(kind, 0) for kind in PLURALS if kind not in ("verdict", "paper")}
             different = select(papers.c.canonical, papers.c.version).distinct().subquery()
-            verdicts = select(items.c.label, func.count()).where(items.c.kind == "verdict").group_by(items.c.label)
+            verdicts = select(items.c.label, func.count()).where(items.c.kind == "verdict", items.c.role == "")
+            placebo = (items.c.kind == "adapter", items.c.role == "placebo")
             return Status(
                 papers=connection.execute(select(func.count()).select_from(different)).scalar_one(), **numbers,
-                verdicts=_counts(connection, verdicts), rejects=_reject_counts(connection),
+                verdicts=_counts(connection, verdicts.group_by(items.c.label)), rejects=_reject_counts(connection),
                 waiting=queue.count_waiting(connection),
                 stale=sum(not entry.replaced for entry in lineage.stale(connection)),
+                placebos=_number(connection, *placebo), repeats=_number(connection, items.c.role == "repeat"),
             )  # fmt: skip
 
     def show(self, identifier: str) -> Entry | None:
@@ -129,17 +136,21 @@ class Catalog:
             return find_entry(connection, identifier)
 
     def records(self, kind: ItemKind) -> tuple[Record, ...]:
-        """Every record of a kind, oldest first."""
+        """Every record of a kind, oldest first; placebos are none of papers and left out."""
         with self._database.reading() as connection:
-            query = select(items.c.record).where(items.c.kind == kind).order_by(items.c.created, items.c.id)
+            query = _of_kind(kind)
             return tuple(RECORDS[kind].model_validate(record) for record in connection.scalars(query))
 
     def each(self, kind: ItemKind) -> Iterator[Record]:
-        """Every record of a kind, one after another, however many there are; oldest first."""
+        """Every record of a kind, one after another, however many there are; oldest first, without placebos."""
         with self._database.reading() as connection:
-            query = select(items.c.record).where(items.c.kind == kind).order_by(items.c.created, items.c.id)
-            for record in connection.execution_options(yield_per=AT_A_TIME).scalars(query):
+            for record in connection.execution_options(yield_per=AT_A_TIME).scalars(_of_kind(kind)):
                 yield RECORDS[kind].model_validate(record)
+
+    def placebos(self) -> tuple[Adapter, ...]:
+        """Adapters that were taught nothing of any paper, oldest first."""
+        with self._database.reading() as connection:
+            return tuple(Adapter.model_validate(record) for record in connection.scalars(_of_kind("adapter", "placebo")))
 
     def lessons(self) -> tuple[Lesson, ...]:
         """The knowledge core."""
@@ -231,6 +242,15 @@ def _batches(folders: Iterable[Taken]) -> Iterator[list[Taken]]:
             batch = []
     if batch:
         yield batch
+
+
+def _of_kind(kind: ItemKind, role: str | None = None) -> Select[tuple[Any]]:
+    wanted = items.c.role != "placebo" if role is None else items.c.role == role
+    return select(items.c.record).where(items.c.kind == kind, wanted).order_by(items.c.created, items.c.id)
+
+
+def _number(connection: Connection, *where: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).select_from(items).where(*where)).scalar_one()
 
 
 def _counts(connection: Connection, query: Select[Any]) -> dict[str, int]:

@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     descendants: tuple[str, ...]
     rejects: tuple[Reject, ...]
     kinds: dict[str, str] = {}  # noqa: RUF012 - a default of a NamedTuple, never changed
-    """Kind of each ancestor and descendant."""
+    """Kind of each ancestor and descendant; ``placebo`` and ``placebo dataset`` beside those of papers."""
     aliases: tuple[str, ...] = ()
     """Every id that the paper is known by, the canonical one first."""
     versions: tuple[str, ...] = ()
@@ -41,6 +41,8 @@ class Entry(NamedTuple):
     """What became of it, in words: read, waits to be read, rejected …"""
     stale: tuple[Stale, ...] = ()
     """It rests on an older version or a withdrawn paper; for a paper, whatever came of any of its versions and does."""
+    role: str = ""
+    """``placebo``: it teaches nothing of any paper. ``repeat``: a verdict on what an earlier seed was judged on."""
     redo: tuple[str, ...] = ()
     """The commands that make it again, in order; empty where nothing has to be done."""
 
@@ -56,7 +58,7 @@ def find_entry(connection: Connection, identifier: str) -> Entry | None:
         return None
     up, down = walk(connection, item.id, up=True), walk(connection, item.id, up=False)
     entry = Entry(item.kind, item.id, item.uri, item.record, up, down, _rejects(connection, [item.id]),
-                  kinds=_kinds(connection, [*up, *down]))  # fmt: skip
+                  kinds=_kinds(connection, [*up, *down]), role=item.role)  # fmt: skip
     canonical = connection.scalar(select(papers.c.canonical).where(papers.c.key == item.paper))
     if canonical is None:
         return entry
@@ -100,7 +102,15 @@ def _by_beginning(connection: Connection, identifier: str) -> Row[Any] | None:
 
 
 def _kinds(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    return dict(connection.execute(select(items.c.id, items.c.kind).where(items.c.id.in_(ids))).tuples().all())
+    rows = connection.execute(select(items.c.id, items.c.kind, items.c.role).where(items.c.id.in_(ids)))
+    return {id_: named(kind, role) for id_, kind, role in rows}
+
+
+def named(kind: str, role: str) -> str:
+    """How lineage calls it: a placebo is no adapter of a paper, and its rows are no dataset of one."""
+    if role != "placebo":
+        return kind
+    return "placebo" if kind == "adapter" else f"placebo {kind}"
 
 
 def _rejects(connection: Connection, ids: Sequence[str]) -> tuple[Reject, ...]:

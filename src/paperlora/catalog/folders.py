@@ -10,7 +10,20 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import fsspec
 
 from paperlora.errors import StoreError
-from paperlora.records import Adapter, Document, Idea, Lesson, Manifest, MicroDataset, Paper, Record, Reject, Verdict
+from paperlora.records import (
+    Adapter,
+    AdapterReport,
+    Document,
+    Idea,
+    Lesson,
+    Manifest,
+    MicroDataset,
+    Paper,
+    Record,
+    Reject,
+    Verdict,
+)
+from paperlora.store import Store
 
 R = TypeVar("R", bound=Record)
 ItemKind = Literal["paper", "document", "idea", "dataset", "adapter", "verdict", "lesson"]
@@ -24,6 +37,9 @@ PLURALS: dict[ItemKind, str] = {
 }  # fmt: skip
 # Material that stages keep for themselves: thousands of folders without a record or a reject.
 MATERIAL = frozenset({"pdfs", "responses", "fulltexts"})
+SHELVES = "placebos"
+"""Folder of a store that holds a small store of its own for each recipe's placebos."""
+Role = Literal["", "placebo", "repeat"]
 
 
 class Edge(NamedTuple):
@@ -111,6 +127,14 @@ class Folder:
         return tuple(kind.model_validate_json(line) for line in self.text(name).split("\n") if line)
 
 
+def shelves(store: Store) -> tuple[Store, ...]:
+    """The small stores within a store that hold the placebos of one recipe each; in order."""
+    fs, base = fsspec.core.url_to_fs(store.root)
+    place = f"{base.rstrip('/')}/{SHELVES}"
+    names = [path.rstrip("/").rsplit("/", 1)[-1] for path in fs.ls(place, detail=False)] if fs.isdir(place) else []
+    return tuple(Store.at(f"{store.root}/{SHELVES}/{name}") for name in sorted(names) if not name.startswith("."))
+
+
 def read_folder(uri: str, manifest: Manifest) -> Taken:
     """Everything that the catalog keeps of one folder.
 
@@ -139,8 +163,19 @@ def kind_of(record: Record) -> ItemKind:
     return next(kind for kind, type_ in RECORDS.items() if isinstance(record, type_))
 
 
+def role_of(record: Record) -> Role:
+    """What it is beside what papers gave: a placebo, or one more trial of what an earlier seed was judged on."""
+    if isinstance(record, Adapter | MicroDataset) and _paper_key(record).startswith("placebo:"):
+        return "placebo"
+    return "repeat" if isinstance(record, Verdict) and "REPEAT" in record.flags else ""
+
+
 def paper_of(record: Record) -> str:
-    """Key of the paper that it rests on."""
+    """Key of the paper that it rests on; empty for a placebo, which rests on none."""
+    return "" if role_of(record) == "placebo" else _paper_key(record)
+
+
+def _paper_key(record: Record) -> str:
     if isinstance(record, Paper):
         return record.key
     return record.paper.key if isinstance(record, MicroDataset) else str(record.paper)  # type: ignore[attr-defined]
@@ -182,6 +217,9 @@ def _readings(folder: Folder) -> Taken:
 
 def _datasets(folder: Folder) -> Taken:
     dataset = folder.record("dataset.json", MicroDataset)
+    if role_of(dataset) == "placebo":
+        # Its facts are no ideas of a paper, and what its rows dropped is nothing that a paper lost: the record tells it.
+        return Taken(folder.uri, folder.manifest, (dataset,), told=())
     edges = [Edge(item_id(idea), dataset.id) for idea in dataset.ideas]
     edges += [Edge(other, dataset.id, "considered") for other in (*dataset.parents, *dataset.lessons)]
     return Taken(folder.uri, folder.manifest, (dataset,), _once(edges))
@@ -189,12 +227,17 @@ def _datasets(folder: Folder) -> Taken:
 
 def _adapters(folder: Folder) -> Taken:
     adapter = folder.record("adapter.json", Adapter)
-    return Taken(folder.uri, folder.manifest, (adapter,), (Edge(adapter.dataset, adapter.id),))
+    told = () if role_of(adapter) == "placebo" else None
+    return Taken(folder.uri, folder.manifest, (adapter,), (Edge(adapter.dataset, adapter.id),), told=told)
 
 
 def _judgements(folder: Folder) -> Taken:
     verdicts = folder.records("verdicts.jsonl", Verdict)
     edges = [edge for v in verdicts for edge in (Edge(v.adapter, v.id), Edge(f"idea:{v.idea}", v.id))]
+    reports = folder.records("reports.jsonl", AdapterReport) if folder.has("reports.jsonl") else ()
+    held_against = {report.adapter: report.placebos for report in reports}
+    # A verdict doesn't fall with the placebos that its adapter was held against: others give another judgement.
+    edges += [Edge(one, v.id, "considered") for v in verdicts for one in held_against.get(v.adapter, ())]
     return Taken(folder.uri, folder.manifest, verdicts, _once(edges))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, case, delete, or_, select, update
 
 from paperlora.catalog import tables
-from paperlora.catalog.folders import Pair, Taken, item_id, kind_of, paper_of
+from paperlora.catalog.folders import Pair, Taken, item_id, kind_of, paper_of, role_of
 from paperlora.catalog.identity import Links, load_links, names
 from paperlora.catalog.listings import Listing, united
 from paperlora.catalog.writing import Row, combine, excluded, keep, keep_highest, replace
@@ -41,7 +41,7 @@ def _row(record: Record, uri: str, created: datetime) -> Row:
     label = record.kind if isinstance(record, Verdict) else record.metadata_status if isinstance(record, Paper) else ""
     return {
         "id": item_id(record), "kind": kind_of(record), "label": label, "uri": uri, "created": created,
-        "record": record.model_dump(mode="json"), "paper": paper_of(record),
+        "record": record.model_dump(mode="json"), "paper": paper_of(record), "role": role_of(record),
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Column, DateTime, Dialect, Float, Integer, MetaData, String, Table, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 
-REVISION = "0003"
+REVISION = "0004"
 """Newest migration: what an open catalog stands at."""
 
 
@@ -46,13 +46,16 @@ items = Table(
     Column("record", Document, nullable=False),
     # Key of the paper that it rests on; empty where it rests on none.
     Column("paper", String, nullable=False, server_default="", index=True),
+    # placebo: it teaches nothing of any paper, others are held against it. repeat: a verdict on what an adapter with an
+    # earlier seed was judged on. Empty elsewhere; only what has none counts as an adapter, a dataset or a verdict of papers.
+    Column("role", String, nullable=False, server_default=""),
 )  # fmt: skip
 
 edges = Table(
     "edges", metadata,
     Column("source", String, primary_key=True),
     Column("target", String, primary_key=True, index=True),
-    # made_from: the target falls with the source. considered: it was looked at (a lesson, an earlier revision).
+    # made_from: the target falls with the source. considered: it was looked at (a lesson, an earlier revision, a placebo).
     Column("role", String, nullable=False, server_default="made_from"),
 )  # fmt: skip
 

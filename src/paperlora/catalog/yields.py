@@ -26,7 +26,7 @@ class TopicYield(NamedTuple):
     datasets: int
     adapters: int
     absorbed: int
-    """Verdicts that an idea was absorbed, deeply or in the trained wording."""
+    """Verdicts that an idea was absorbed, deeply or in the trained wording; of those that differ by the seed alone the first."""
     verdicts: int
     overlaps: dict[str, int]
     """Other topic → papers that both found."""
@@ -61,7 +61,7 @@ def _counts(connection: Connection) -> dict[str, Counter[str]]:
     query = (
         select(member.c.topic, items.c.kind, items.c.label, func.count())
         .join(papers, papers.c.canonical == member.c.canonical).join(items, items.c.paper == papers.c.key)
-        .where(items.c.kind != "paper").group_by(member.c.topic, items.c.kind, items.c.label)
+        .where(items.c.kind != "paper", items.c.role == "").group_by(member.c.topic, items.c.kind, items.c.label)
     )  # fmt: skip
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for topic, kind, label, number in connection.execute(query):

@@ -195,7 +195,8 @@ def _check(name: str, one: Measure, noise: Measure | None, spread: float, placeb
     return DamageCheck(
         name=name, value=round(one.value, 4), asked=one.asked, bound=round(limit, 4), noise=round(floor, 6),
         scatter=round(spread, 4), shown=round(one.shown, 4), placebo=None if reach is None else round(reach, 4),
-        placebos=0 if reach is None else len(placebos), broken=beyond and one.shown >= SURE,
+        placebos=0 if reach is None else len(placebos), placebo_mean=None if reach is None else round(sum(placebos) / len(placebos), 4),
+        broken=beyond and one.shown >= SURE,
     )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ class JudgeItem(NamedTuple):
     """Its training rows: the values that they deny are what a false belief is looked for in."""
     placebo: str = ""
     """Kind of the placebo that it is: no verdict is given on it, it is what others are held against."""
+    content_hash: str = ""
+    """Of its folder: an adapter that was trained anew under its old id gets another judgement."""
 
 
 class Judged(NamedTuple):
@@ -83,7 +85,7 @@ def write_judgement(judged: Judged, store: Store, key: str, inputs: Mapping[str,
     """Write a judgement's folder.
 
     Args:
-        inputs: adapter URI → content hash.
+        inputs: adapter URI → content hash; of the adapters that were judged and of the placebos that they were held against.
 
     Returns:
         Its URI.

@@ -38,9 +38,10 @@ def report_damage(
     reports = {one.slot: _report(one, tested[one.slot], asked.again, pools, {}) for one in adapters if one.placebo}
     for one in adapters:
         if not one.placebo:
-            mates = [p.slot for p in adapters if p.placebo and p.adapter.recipe.dose == one.adapter.recipe.dose]
-            yardstick = by_measure([reports[slot].damage for slot in mates])
-            reports[one.slot] = _report(one, tested[one.slot], asked.again, pools, yardstick)
+            mates = [p for p in adapters if p.placebo and p.adapter.recipe.dose == one.adapter.recipe.dose]
+            yardstick = by_measure([reports[mate.slot].damage for mate in mates])
+            own = _report(one, tested[one.slot], asked.again, pools, yardstick)
+            reports[one.slot] = own.model_copy(update={"placebos": tuple(mate.adapter.id for mate in mates)})
     return tuple(reports[one.slot] for one in adapters)
 
 

@@ -54,9 +54,13 @@ LIVE = 1e-5
 
 
 def judgement_key(items: Sequence[JudgeItem], settings: Settings, base_id: BaseModelId, pools: Pools = STANDARD) -> str:
-    """Name of the folder that a judgement of these adapters goes to: equal keys, equal verdicts."""
+    """Name of the folder that a judgement of these adapters goes to: equal keys, equal verdicts.
+
+    The placebos among them count: where those of a recipe change, its adapters are judged again.
+    """
     adapters = sorted(
-        digest(item.adapter.id, item.adapter.dataset_hash, [p.id for p in item.probes], item.placebo) for item in items
+        digest(item.adapter.id, item.adapter.dataset_hash, [p.id for p in item.probes], item.placebo, item.content_hash)
+        for item in items
     )
     judge = settings.judge
     asked = [judge.max_new_tokens, judge.placebos, judge.passes, judge.margins, judge.sure, judge.damage]

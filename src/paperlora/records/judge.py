@@ -166,9 +166,12 @@ class DamageCheck(Record):
     shown: float | None = None
     """Probability that the truth lies beyond the method's bound; it counts as damage from .95."""
     placebo: float | None = None
-    """99th percentile over the recipe's placebo adapters (most harmful side); None for fewer than two."""
+    """Bound that one more placebo adapter of the recipe stays within with 99% probability, on the harmful side: what stands
+    for their 99th percentile, and the further out the fewer there are. None for fewer than two."""
     placebos: int = 0
-    """How many placebo adapters that percentile rests on."""
+    """How many placebo adapters that bound rests on."""
+    placebo_mean: float | None = None
+    """Their mean; None where there is no bound."""
     broken: bool
 
 
@@ -189,6 +192,8 @@ class AdapterReport(Record):
     """The same with bounds, noise floor and placebos."""
     placebo: str = ""
     """Kind of the placebo that this adapter is; empty for one that was taught a paper."""
+    placebos: tuple[str, ...] = ()
+    """Ids of the live placebo adapters of its recipe, which it is held against."""
 
 
 class Agreement(Record):
