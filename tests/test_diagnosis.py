@@ -152,6 +152,8 @@ CLASH = (*GOOD, row("3", ASK + " ", "The share is 50 percent."))
         (case("UNJUDGEABLE", tally={"adapted": Count(0, 4)}), "too few of its probes"),
         (case("INCONCLUSIVE"), "too few probes for a share in this region"),
         (case("INCONCLUSIVE", examples=CLASH), "conflict in the data"),
+        (case("INCONCLUSIVE", "LOCKED", verdict={"template_swap": rate(12, 12)}), "memorised the wording, not the fact: the trained"),
+        (case("NOT_LEARNED", "LOCKED", adapter=adapter_of(final_loss=3.0), verdict={"template_swap": rate(12, 12)}), "memorised the wording"),
         (case("INCONCLUSIVE", tally={"adapted": Count(12, 12), "others": Count(6, 12)}), "the adapter spreads beyond its facts"),
         (case("INCONCLUSIVE", tally={"adapted": Count(12, 12), "others": Count(6, 12), "neighbours": Count(12, 12)}), "the gain is a floor"),
     ],
@@ -257,6 +259,15 @@ def test_a_peak_that_answers_no_more_than_the_end_is_no_overtraining() -> None:
     lost = only(diagnose(case("VERBATIM_ONLY", adapter=peaked, dose=(dose(20, 9),))))
     assert lost.cause == "overtrained" and "that checkpoint answers 9 of 12 direct probes" in lost.symptom
     assert lost.expects[0].value == pytest.approx(9 / 12)
+
+
+def test_a_peak_that_is_hardly_better_than_nothing_is_not_worth_going_back_to() -> None:
+    t = {"base": Count(0, 32), "adapted": Count(0, 32), "trained_form": Count(8, 12)}
+    few = DosePoint(adapter=ADAPTER, idea=SHARE.id, step=20, direct=rate(4, 32), trained_form=rate(8, 12))
+    peaked = case("INCONCLUSIVE", tally=t, adapter=adapter_of(dev=(1.0, 3.0, 1.5)), dose=(few,))
+    assert only(diagnose(peaked)).cause.startswith("too few probes")
+    many = few.model_copy(update={"direct": rate(20, 32)})
+    assert only(diagnose(peaked._replace(dose=(many,)))).cause == "overtrained"
 
 
 # ---------------------------------------------------------- other strengths

@@ -131,7 +131,7 @@ def _width(count: Count) -> float:
 
 CAUSES: dict[str, tuple[Cause, ...]] = {
     "UNJUDGEABLE": (_too_few_probes, _unreadable),
-    "NOT_LEARNED": (no_rows, conflict, rate_too_high, undertrained, value_missing, recognised, not_asked),
+    "NOT_LEARNED": (no_rows, conflict, locked, rate_too_high, undertrained, value_missing, recognised, not_asked),
     "VERBATIM_ONLY": (overtrained, locked, position, wording),
     "PARTIAL": (conflict, overtrained, half_trained, position, locked, fragile, few_wordings),
     "ABSORBED_DEEP": (one_way, fragile),
@@ -139,6 +139,6 @@ CAUSES: dict[str, tuple[Cause, ...]] = {
     "RESISTED": (belief,),
     "CONFUSED": (confused, conflict),
     "FALSE_BELIEF": (false_belief,),
-    "INCONCLUSIVE": (_spreading, _floor, conflict, overtrained, _open),
+    "INCONCLUSIVE": (_spreading, _floor, conflict, overtrained, locked, _open),
 }
 """The causes of each verdict, in the order in which they are looked for."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from paperlora.judge.diagnosis_case import Case, Finding
 from paperlora.judge.dose import peak_of
-from paperlora.judge.posterior import Count, p_gain
+from paperlora.judge.posterior import Count, p_above, p_gain
 from paperlora.records import Checkpoint, DosePoint, ScalePoint
 
 LEARNED_LOSS = 0.5
@@ -20,6 +20,8 @@ MOST_OLD = 0.25
 """Share of the old answer from which a belief counts as flipped."""
 LEAST_NEW = 0.5
 """Share of right direct probes that a flip needs beside that."""
+WORTH = 0.3
+"""Share of direct probes that a peak must surely answer: below it, going back would not even make the idea PARTIAL."""
 
 
 def state(case: Case) -> str:
@@ -92,8 +94,9 @@ def overtrained(case: Case) -> Finding | None:
 
 
 def _knew_more(peak: DosePoint, case: Case) -> bool:
-    """The checkpoint really answers more than the adapter does in the end."""
-    return p_gain(Count(peak.direct.right, peak.direct.asked), (case.tally.adapted,), 0.0) >= 0.95
+    """The checkpoint really answers more than the adapter does in the end, and enough to be worth going back to."""
+    then = Count(peak.direct.right, peak.direct.asked)
+    return p_gain(then, (case.tally.adapted,), 0.0) >= 0.95 and p_above(then, WORTH) >= 0.9
 
 
 def belief(case: Case) -> Finding:
