@@ -28,6 +28,8 @@ from paperlora.store import Store, read_manifest
 pytest_plugins = ["postgres"]
 
 WRITERS = 4
+LONGEST = 240.0
+"""Seconds: a pool whose processes die while they start makes new ones for ever, and would be waited for as long."""
 
 
 def contents(url: str) -> dict[str, list[Any]]:
@@ -109,7 +111,7 @@ def test_processes_that_add_the_same_folders_at_once_make_one_catalog(
     catalog.refresh(shelf.stores)
     expected = contents(alone)
     assert min(len(expected[name]) for name in ("items", "papers", "aliases", "rejects", "cursors", "candidates")) > 2
-    processes.starmap(_add, [(catalog_url, tmp_path, seed) for seed in range(WRITERS)], chunksize=1)
+    processes.starmap_async(_add, [(catalog_url, tmp_path, seed) for seed in range(WRITERS)], chunksize=1).get(LONGEST)
     found = contents(catalog_url)
     for name, rows in expected.items():
         assert found[name] == rows, name
@@ -123,7 +125,7 @@ def _add_own(url: str, writer: int) -> None:
 
 
 def test_processes_that_add_different_papers_at_once_lose_none(catalog_url: str, processes: Pool) -> None:
-    processes.starmap(_add_own, [(catalog_url, writer) for writer in range(WRITERS)], chunksize=1)
+    processes.starmap_async(_add_own, [(catalog_url, writer) for writer in range(WRITERS)], chunksize=1).get(LONGEST)
     assert Catalog(catalog_url).status().papers == WRITERS * 200
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -213,17 +214,16 @@ def test_one_budget_for_all_processes_of_a_run(sandbox: Sandbox, tmp_path: Path)
     book.close()
 
 
-def test_what_a_dead_process_set_aside_comes_back(tmp_path: Path) -> None:
+def test_what_a_dead_process_set_aside_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     book = Book(f"sqlite:///{tmp_path / 'llm.sqlite'}")
     book.open_run("r")
-    import time
-
-    limits = Limits(None, 100)
-    assert book.hold(Hold("dead", "r", 0.0, 80, time.time() + 0.05), limits)
-    assert not book.hold(Hold("mine", "r", 0.0, 80, time.time() + 60), limits)
-    assert book.hold(Hold("other run", "r2", 0.0, 80, time.time() + 60), limits)
-    time.sleep(0.06)
-    assert book.hold(Hold("mine", "r", 0.0, 80, time.time() + 60), limits)
+    limits, now = Limits(None, 100), time.time()
+    monkeypatch.setattr("time.time", lambda: now)
+    assert book.hold(Hold("dead", "r", 0.0, 80, now + 30), limits)
+    assert not book.hold(Hold("mine", "r", 0.0, 80, now + 90), limits)
+    assert book.hold(Hold("other run", "r2", 0.0, 80, now + 90), limits)
+    monkeypatch.setattr("time.time", lambda: now + 31)
+    assert book.hold(Hold("mine", "r", 0.0, 80, now + 90), limits)
     book.close()
 
 

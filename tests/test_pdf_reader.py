@@ -528,7 +528,7 @@ def test_bombs_cost_one_reject_each_and_the_worker_lives_on(tmp_path: Path) -> N
     text.write_bytes(raw_pdf(b"BT /helv 1 Tf " + b"(" + b"bomb " * 3_000_000 + b") Tj ET"))
     good = tmp_path / "good.pdf"
     plain_pdf().save(good)
-    with PdfReader(ReadingSettings(timeout_seconds=1.5, memory_megabytes=700), workers=1) as reader:
+    with PdfReader(ReadingSettings(timeout_seconds=3, memory_megabytes=700), workers=1) as reader:
         answers = list(reader.read_many([ReadRequest(path) for path in (operators, good, text, good)]))
     reasons = [answer.reason if isinstance(answer, DocumentUnreadable) else "read" for answer in answers]
     assert reasons[1] == reasons[3] == "read"
