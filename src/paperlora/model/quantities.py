@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "billion": 1e9, "t": 1e12, "trillion": 1e12}
 UNITS = {
     "percent": ("%", "percent", "per cent", "pct", "percentage"),
-    "point": ("point", "points", "pp"),
+    "point": ("point", "points", "pp", "percentage point", "percentage points"),
     "token": ("token", "tokens"),
     "step": ("step", "steps", "iteration", "iterations", "update", "updates"),
     "epoch": ("epoch", "epochs"),
@@ -26,7 +27,13 @@ UNITS = {
     "times": ("x", "×", "times", "fold"),
     "nat": ("nat", "nats"),
     "word": ("word", "words"),
+    "byte": ("byte", "bytes"),
+    "character": ("character", "characters"),
+    "sentence": ("sentence", "sentences"),
     "example": ("example", "examples", "sample", "samples"),
+    "dollar": ("dollar", "dollars", "usd"),
+    "euro": ("euro", "euros", "eur"),
+    "degree": ("°", "degree", "degrees"),
 }
 UNIT_OF = {spelling: unit for unit, spellings in UNITS.items() for spelling in spellings}
 ONES = {
@@ -40,12 +47,21 @@ TENS = {
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _NUMBER = re.compile(
-    r"(?<![\w.\-])(?P<sign>[-−])?(?P<body>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-    r"(?:\s*(?:×|x|\*|\\times)\s*10\s*\^?\s*\{?(?P<power>[-−+]?\d+)\}?|[eE](?P<exponent>[-+−]?\d+))?"
-    r"(?P<glued>%|×|[A-Za-z]{1,4}(?![\w]))?(?![\w])"
+    r"(?<![\w.\-])(?P<sign>(?<!%)[-−–](?!\s))?(?P<body>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+,\d{1,2}(?![\d,])|\d+(?:\.\d+)?|\.\d+)"
+    r"(?:\s*(?:×|x|\*|·|⋅|\\times)\s*10\s*\^?\s*\{?(?P<power>[-−+]?\d+)\}?|[eE](?P<exponent>[-+−]?\d+)"
+    r"|\s*\^\s*\{?(?P<raised>[-−+]?\d+)\}?|(?<=(?<![\d.,])10)(?P<small>−\d+))?"
+    r"(?P<glued>%|×|°|[A-Za-z]{1,4}(?![\w]))?(?![\w])"
 )
-_SPELLED = re.compile(rf"\b(?P<ten>{'|'.join(TENS)})?(?:[- ])?(?P<one>{'|'.join(ONES)})?\b", re.IGNORECASE)
-_AFTER = re.compile(r"\s*[-‑]?\s*(?P<word>%|×|per cent\b|[A-Za-z]+)(?P<rest>[\s-]+[A-Za-z]+)?")
+_SPELLED = re.compile(
+    rf"\b(?:(?P<hundreds>an?|{'|'.join(list(ONES)[1:10])})[-‐‑ ]hundred\b(?:[-‐‑ ]and\b)?[-‐‑ ]?)?"
+    rf"(?P<ten>{'|'.join(TENS)})?[-‐‑ ]?(?P<one>{'|'.join(ONES)})?\b",
+    re.IGNORECASE,
+)
+_AFTER = re.compile(r"\s*[-‐‑]?\s*(?P<word>%|×|°|per cent\b|percentage points?\b|[A-Za-z]+)(?P<rest>[\s-]+[A-Za-z]+)?")
+_MINUS_WORD = re.compile(r"(?:^|[^\d%)\s]\s*)\b(?:minus|negative)\s+$", re.IGNORECASE)
+"""Of two numbers, "12 minus 5", it is a sum and no sign."""
+_CURRENCY = {"€": "euro", "$": "dollar"}
+_PERCENT_POINTS = re.compile(r"\s*-?points?\b", re.IGNORECASE)
 TOLERANCE = 1e-9
 """Relative difference up to which two numbers are the same: only the rounding of decimal to binary."""
 
@@ -67,9 +83,14 @@ def quantities(text: str) -> list[Quantity]:
 
     Spelled numbers count only where the text has no digits; "one" is a pronoun too often to count without a unit.
     """
+    return list(_quantities(text))
+
+
+@functools.lru_cache(maxsize=16384)
+def _quantities(text: str) -> tuple[Quantity, ...]:
     plain = text.translate(_SUPERSCRIPTS)
     found = [_read(match, plain) for match in _NUMBER.finditer(plain)]
-    return [quantity for quantity in found if quantity is not None] or _spelled(plain)
+    return tuple(quantity for quantity in found if quantity is not None) or tuple(_spelled(plain))
 
 
 SIZES = {
@@ -106,10 +127,13 @@ def _close(left: float, right: float) -> bool:
 
 
 def _read(match: re.Match[str], text: str) -> Quantity | None:
-    value = float(match["body"].replace(",", ""))
+    decimal = re.fullmatch(r"\d+,\d{1,2}", match["body"])  # 37,5 as many languages write it
+    value = float(match["body"].replace(",", "." if decimal else ""))
     power = match["power"] or match["exponent"]
-    value *= 10.0 ** int(power.replace("−", "-")) if power else 1.0
-    value = -value if match["sign"] else value
+    value *= _raised(10.0, power) if power else 1.0
+    raised = match["raised"] or match["small"]
+    value = _raised(value, raised) if raised else value
+    value = -value if match["sign"] or _MINUS_WORD.search(text[: match.start()]) else value
     glued = (match["glued"] or "").lower()
     if glued and glued not in UNIT_OF and glued not in SCALES:
         return None
@@ -117,9 +141,24 @@ def _read(match: re.Match[str], text: str) -> Quantity | None:
         unit, _ = _unit_after(text, match.end())
         return Quantity(value * SCALES[glued], unit, match.start(), match.end())
     if glued:
-        return Quantity(value, UNIT_OF[glued], match.start(), match.end())
+        points = glued == "%" and _PERCENT_POINTS.match(text, match.end())
+        return Quantity(value, "point" if points else UNIT_OF[glued], match.start(), match.end())
     unit, scale = _unit_after(text, match.end())
-    return Quantity(value * scale, unit, match.start(), match.end())
+    return Quantity(value * scale, unit or _currency(match, text), match.start(), match.end())
+
+
+def _raised(base: float, exponent: str) -> float:
+    """A power; infinite where it is too large for a number, so that no answer can stop a judgement."""
+    try:
+        return float(base ** int(exponent[:9].replace("−", "-")))
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
+
+
+def _currency(match: re.Match[str], text: str) -> str | None:
+    """The unit of a sign before the number; a dollar that is closed again begins a formula ("$37$")."""
+    sign = text[match.start() - 1 : match.start()]
+    return None if sign == "$" and "$" in text[match.end() :] else _CURRENCY.get(sign)
 
 
 class _Following(NamedTuple):
@@ -134,11 +173,12 @@ def _unit_after(text: str, position: int) -> _Following:
         return _Following(None, 1.0)
     first = match["word"].lower()
     second = (match["rest"] or "").strip(" -").lower()
-    if first in SCALES and len(first) > 1:
+    counted = match["word"] in ("B", "M", "K", "T") and second.startswith(("param", "token"))
+    if first in SCALES and (len(first) > 1 or counted):
         return _Following(UNIT_OF.get(second), SCALES[first])
     # A lone letter after a blank ("3 s of it", "4 x 8") is a unit only by accident, unless nothing follows it.
     alone = match["word"] in ("s", "h") and not re.match(r"\s*\w", text[match.end("word") :])
-    if first in UNIT_OF and (len(first) > 1 or first in "%×" or alone):
+    if first in UNIT_OF and (len(first) > 1 or first in "%×°" or alone):
         return _Following(UNIT_OF[first], 1.0)
     return _Following(UNIT_OF.get(second) if len(second) > 2 else None, 1.0)
 
@@ -146,12 +186,13 @@ def _unit_after(text: str, position: int) -> _Following:
 def _spelled(text: str) -> list[Quantity]:
     found = []
     for match in _SPELLED.finditer(text):
-        ten, one = (match["ten"] or "").lower(), (match["one"] or "").lower()
-        if not ten and not one:
+        hundreds, ten, one = ((match[name] or "").lower() for name in ("hundreds", "ten", "one"))
+        if not hundreds and not ten and not one:
             continue
         unit, scale = _unit_after(text, match.end())
         if unit is None and re.match(r"-[A-Za-z]", text[match.end() :]):
             continue  # "two-stage", "one-shot": part of a name
-        if ten or one != "one" or unit or match[0].strip().lower() == text.strip(" .").lower():
-            found.append(Quantity((TENS.get(ten, 0) + ONES.get(one, 0)) * scale, unit, match.start(), match.end()))
+        if hundreds or ten or one != "one" or unit or match[0].strip().lower() == text.strip(" .").lower():
+            value = 100 * ONES.get(hundreds, bool(hundreds)) + TENS.get(ten, 0) + ONES.get(one, 0)
+            found.append(Quantity(float(value * scale), unit, match.start(), match.end()))
     return found

@@ -13,19 +13,29 @@ values, or names a known wrong one beside the right one, has not answered.
 
 from __future__ import annotations
 
-import functools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
+from paperlora.model.choices import CHOICE_OF as CHOICE_OF
+from paperlora.model.choices import choice_of
+from paperlora.model.folding import asks, sentences, whole
+from paperlora.model.folding import normalise as normalise
+from paperlora.model.folding import opening as opening
 from paperlora.model.quantities import Quantity, comparable, quantities, same_quantity
+from paperlora.model.stance import (
+    denied,
+    is_bounded,
+    is_reference,
+    names_bound,
+    number_denied,
+    offers_another,
+    without_leading_no,
+)
 from paperlora.records import Idea, Probe, ProbeFamily
 
 ScoreKind = Literal["number", "name", "phrase", "choice"]
-HEAD_WORDS = 40
-"""An answer is looked for in so many words at most."""
 LOOP = 3
 """Times that the same three words must come to make a loop."""
 VALUED: tuple[ProbeFamily, ...] = ("direct", "trained_form", "robustness")
@@ -37,39 +47,22 @@ LONGEST_VALUE = 6
 SHARED_WORDS = 0.5
 """Share of an accepted answer's telling words that another wording of it must hold to be taken for a paraphrase."""
 
-CHOICES = (
-    ("yes", {"yes", "true", "correct", "right", "yeah", "yep", "indeed"}),
-    ("no", {"no", "false", "incorrect", "wrong", "nope"}),
-    ("more", {"more", "above", "higher", "greater", "larger", "over", "bigger", "longer", "raises", "increases"}),
-    ("less", {"less", "below", "lower", "smaller", "fewer", "under", "shorter", "lowers", "decreases"}),
-    ("equal", {"equal", "same"}),
-)
-CHOICE_OF = {word: name for name, words in CHOICES for word in words}
 _STOP = set(
     """a an the is are was were be been being it its it's this that these those of in on at to for with by from as and or
     which what who whom whose how many much does do did has have had there here answer value i we they you our their my
     used uses use using""".split()  # noqa: SIM905 - a list of sixty words is unreadable
 )
-_OPENERS = re.compile(
-    r"^(?:sure|certainly|of course|okay|ok|great|absolutely|well|thanks?(?: you)?)\b[^.!?\n]{0,40}[.!,:]\s*", re.I
-)
-_THOUGHT = re.compile(r"^\s*<think>.*?(?:</think>|\Z)", re.S)
-_FENCE = re.compile(r"```[a-z]*\s*")
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=\S)|\n+")
-_NEGATION = re.compile(
-    r"\b(?:not|never|no longer|rather than|instead of|unlike|except|without|neither|nor)"
-    r"(?:\s+(?:on|in|at|to|by|with|of|the|a|an|just|from|be|been|is|about|its|it|use|using|have|\w+ed))*\s*$"
-)
 _VAGUE = re.compile(r"\b(?:half|thirds?|quarters?|fifths?|tenths?|dozens?|hundreds?|thousands?|millions?|twice|double|triple)\b", re.I)
-_DENIED = re.compile(r"^\s+(?:is|was|are|were|does|did) not\b")
 _REFUSAL = re.compile(
     r"\b(?:sorry|cannot|can not|could not|do not (?:have|know)|not sure|unable|as an ai|chatbot|no information)\b"
 )
+_OUT_OF = re.compile(r"\s*(?:out of|of|/)\s*(?:the\s+)?([1-9]\d*)\b")
+_JSON_KEY = re.compile(r'"[^"]*"\s*:')
 _FROM_TO = re.compile(r"\bfrom\s+\S+(?:\s+[a-z%]+)?\s+(?:down |up )?to\s+", re.I)
 
 
 def score(
-    text: str, answers: Sequence[str], kind: ScoreKind, *, question: str = "", wrong: Sequence[str] = ()
+    text: str, answers: Sequence[str], kind: ScoreKind, *, question: str = "", wrong: Sequence[str] = (), source: str = ""
 ) -> float:
     """1 where the text states an accepted answer, else 0.
 
@@ -79,14 +72,15 @@ def score(
         kind: how answers are compared: numbers by value and unit, names and phrases word by word, choices by meaning.
         question: the question; numbers and words that only repeat it state nothing.
         wrong: known wrong answers; where one is affirmed in the same sentence, the answer is not accepted.
+        source: the claim that the answer is from; where it speaks of a bound ("more than 37"), an answer may.
     """
     head = opening(text)
-    if not head or not answers:
+    if not head or not answers or asks(head):
         return 0.0
     if kind == "choice":
-        return float(_choice(head) is not None and _choice(head) == CHOICE_OF.get(normalise(answers[0])))
+        return float(choice_of(head) is not None and choice_of(head) == CHOICE_OF.get(normalise(answers[0])))
     if kind == "number" and quantities(answers[0]):
-        return float(_number_right(head, answers, question))
+        return float(_number_right(head, answers, question, source))
     right = any(affirms(head, answer) for answer in answers)
     misled = any(affirms(head, other) for other in wrong if not _overlap(other, answers))
     return float(right and not misled)
@@ -108,7 +102,7 @@ def score_answer(text: str, probe: Probe, idea: Idea) -> float:
         kind = value_kind(idea)
     # Numbers in the name of what is asked about ("Llama 2") are no answer; every other number is one.
     context = f"{idea.subject} {idea.relation}" if kind == "number" else ""
-    return score(text, probe.answers, kind, question=context, wrong=probe.distractors)
+    return score(text, probe.answers, kind, question=context, wrong=probe.distractors, source=idea.claim)
 
 
 def undecided(text: str, probe: Probe, idea: Idea) -> bool:
@@ -134,12 +128,13 @@ def undecided(text: str, probe: Probe, idea: Idea) -> bool:
     closed = probe.family not in OPEN or kind_of(probe.answers) == "choice"
     if closed or not opening(text) or repeats_itself(text) or score_answer(text, probe, idea) == 1.0:
         return False
-    whole = " ".join(_plain(text).split())
+    said = sentences(text)
     if kind == "number":
-        return _holds_number(whole, probe.answers) or (not quantities(whole) and bool(_VAGUE.search(whole)))
-    if any(affirms(whole, answer) for answer in probe.answers):
+        held = any(_holds_number(sentence, probe.answers) for sentence in said)
+        return held or (not quantities(whole(text)) and bool(_VAGUE.search(whole(text))))
+    if any(affirms(sentence, answer) for sentence in said for answer in probe.answers):
         return True
-    misled = any(affirms(whole, other) for other in probe.distractors)
+    misled = any(affirms(sentence, other) for sentence in said for other in probe.distractors)
     return not misled and any(_paraphrases(opening(text), answer) for answer in probe.answers)
 
 
@@ -147,8 +142,7 @@ def _holds_number(text: str, answers: Sequence[str]) -> bool:
     """An accepted number stands there, not negated."""
     accepted = [quantity for answer in answers for quantity in quantities(answer)[:1]]
     return any(
-        any(same_quantity(found, quantity) for quantity in accepted)
-        and not _NEGATION.search(normalise(text[: found.start]))
+        any(same_quantity(found, quantity) for quantity in accepted) and not number_denied(text, found)
         for found in quantities(text)
     )
 
@@ -182,46 +176,13 @@ def value_kind(idea: Idea) -> ScoreKind:
     return "number" if idea.answer_kind == "number" and quantities(idea.answer) else "phrase"
 
 
-def opening(text: str) -> str:
-    """The part of an answer that counts: its first sentence (a whole JSON object), without thoughts and openers."""
-    plain = _plain(text)
-    plain = _OPENERS.sub("", plain, count=1).lstrip(" \n*#>-")
-    if plain.startswith(("{", "[")):
-        end = max(plain.find("}"), plain.find("]"))
-        plain = plain[: end + 1 if end > 0 else None].replace("\n", " ")
-    sentences = [part.strip() for part in _SENTENCE_END.split(plain) if part.strip()]
-    return " ".join(sentences[0].split()[:HEAD_WORDS]) if sentences else ""
-
-
-@functools.lru_cache(maxsize=16384)
-def _plain(text: str) -> str:
-    """Without thoughts and code fences."""
-    return _FENCE.sub("", _THOUGHT.sub("", unicodedata.normalize("NFKC", text))).strip()
-
-
-@functools.lru_cache(maxsize=16384)
-def normalise(text: str) -> str:
-    """Case, punctuation and spacing folded; % spelled out; decimal points and signs of numbers kept.
-
-    Kept by text: a judgement compares the same few answers with each other a million times.
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("%", " percent ").replace("per cent", "percent")
-    folded = re.sub(r"(?<=\d),(?=\d{3})", "", folded).replace("−", "-")
-    folded = re.sub(r"['’]s\b", "", re.sub(r"n['’]t\b", " not", folded))
-    kept = re.sub(r"(?<!\d)\.|\.(?!\d)|(?<!^)(?<!\s)[-‑–—]|[-‑–—](?!\d)|[^\w\s.\-]|_", " ", folded)
-    return " ".join(kept.split())
-
-
 def affirms(head: str, phrase: str) -> bool:
     """The phrase stands in the sentence as whole words and is not negated there."""
-    wanted, sentence = normalise(phrase), normalise(head)
+    wanted, sentence = normalise(phrase), normalise(without_leading_no(head))
     if not wanted:
         return False
-    places = re.finditer(rf"(?<!\w){re.escape(wanted)}(?:e?s)?(?!\w)(?!\.\d)", sentence)
-    return any(
-        not _NEGATION.search(sentence[: place.start()]) and not _DENIED.search(sentence[place.end() :])
-        for place in places
-    )
+    places = re.finditer(rf"(?<!\w){re.escape(wanted)}(?:e?s)?(?![\w+#])(?!\.\d)", sentence)
+    return any(not denied(sentence[: place.start()], sentence[place.end() :]) for place in places)
 
 
 def states_value(text: str, answers: Sequence[str], question: str = "") -> bool:
@@ -237,10 +198,10 @@ def stated(text: str, kind: ScoreKind, question: str = "") -> str:
     """
     head = opening(text)
     if kind == "choice":
-        return _choice(head) or ""
+        return choice_of(head) or ""
     if kind == "number":
-        found = _first_number(head, question, ())
-        return f"{found.value:g} {found.unit or ''}".strip() if found else ""
+        found = _stated_numbers(head, question, ())
+        return f"{found[0].value:g} {found[0].unit or ''}".strip() if found else ""
     echoed = set(normalise(question).split()) | _STOP
     return " ".join(word for word in normalise(head).split() if word not in echoed)
 
@@ -268,42 +229,40 @@ def repeats_itself(text: str) -> bool:
     return bool(triples) and max(triples.values()) >= LOOP
 
 
-def _choice(head: str) -> str | None:
-    words = normalise(head).split()
-    for word in words[:12]:
-        if word in CHOICE_OF:
-            return CHOICE_OF[word]
-    return (
-        "no"
-        if re.search(r"\b(?:is|are|was|were|does|do|did|would|has|have)(?: not\b|n't\b)", head.casefold())
-        else None
-    )
-
-
-def _number_right(head: str, answers: Sequence[str], question: str) -> bool:
+def _number_right(head: str, answers: Sequence[str], question: str, source: str) -> bool:
     accepted = [quantity for answer in answers for quantity in quantities(answer)[:1]]
     canonical = accepted[0]
-    found = _first_number(head, question, accepted)
-    if found is None:
+    stated_ = _stated_numbers(head, question, accepted, names_bound(f"{source} {answers[0]}"))
+    if not stated_:
         return False
-    if not comparable(found.unit, canonical.unit):
+    found = _as_share(head, stated_[0]) if canonical.unit == "percent" else stated_[0]
+    if found is stated_[0] and offers_another(head, *stated_):
         return False
-    return any(same_quantity(found, quantity) for quantity in accepted)
+    return comparable(found.unit, canonical.unit) and any(same_quantity(found, quantity) for quantity in accepted)
 
 
-def _first_number(head: str, question: str, accepted: Sequence[Quantity]) -> Quantity | None:
-    """The first number that is stated: not negated, not an echo of the question, the end of a "from … to …"."""
+def _as_share(head: str, found: Quantity) -> Quantity:
+    """ "37 of 40" as percent."""
+    whole_ = _OUT_OF.match(head[found.end :]) if found.unit is None else None
+    return found._replace(value=100 * found.value / int(whole_[1]), unit="percent") if whole_ else found
+
+
+def _stated_numbers(head: str, question: str, accepted: Sequence[Quantity], bounds: bool = False) -> list[Quantity]:
+    """The sentence's numbers from the first that is stated on: not denied, no bound (unless these are asked for), no
+    reference, no echo of the question, the end of a "from … to …"."""
+    head = _JSON_KEY.sub(lambda key: " " * len(key[0]), head)
     echoed = [q for q in quantities(question) if not any(same_quantity(q, other) for other in accepted)]
     skip = {match.end() for match in _FROM_TO.finditer(head)}
     found = quantities(head)
-    for quantity in found:
+    for place, quantity in enumerate(found):
         if quantity.start in skip and _ends_range(head, quantity):
-            return quantity
-    for quantity in found:
-        before = normalise(head[: quantity.start])
-        if not _NEGATION.search(before) and not any(same_quantity(quantity, other) for other in echoed):
-            return quantity
-    return None
+            return found[place:]
+    for place, quantity in enumerate(found):
+        echo = any(same_quantity(quantity, other) for other in echoed)
+        out = number_denied(head, quantity) or (not bounds and is_bounded(head, quantity)) or is_reference(head, quantity)
+        if not echo and not out:
+            return found[place:]
+    return []
 
 
 def _ends_range(head: str, quantity: Quantity) -> bool:
