@@ -12,12 +12,13 @@ import torch
 from paperlora.bench.judge import matrix_svg, trial_result
 from paperlora.judge.posterior import Count
 from paperlora.judge.verdict import Tally, decide
+from paperlora.planted.beliefs import Graded, auc, foretells
 from paperlora.planted.cases import plan_cases
-from paperlora.planted.figures import Damaged, Figures, Outcome, WorldTrial, auc, figures, macro_f1
+from paperlora.planted.figures import Damaged, Figures, Outcome, Seeded, WorldTrial, figures, macro_f1
 from paperlora.planted.language import DIALECTS, make_language, split
-from paperlora.planted.makes import HELD_OUT, JUDGED, ROWS, Sizes
+from paperlora.planted.makes import ASKED, HELD_OUT, JUDGED, MAKES, ROWS, Sizes, kin_dialect
 from paperlora.planted.making import open_world
-from paperlora.planted.trial import BARS, Fold, Trial, fold, judge_world, prepare, run_trial
+from paperlora.planted.trial import BARS, CAUSES, Fold, Trial, fold, judge_world, prepare, run_trial
 from paperlora.planted.world import World, WorldPlan, lessons
 from paperlora.records import Example, Probe
 
@@ -32,6 +33,11 @@ LEARNED = WorldPlan(seed=11, known=24, doubted=2, unknown=60, steps=220, batch=4
 @pytest.fixture(scope="module")
 def world() -> World:
     return World(SMALL)
+
+
+def only(**makes: int) -> Sizes:
+    """So many adapters of these makes, and none besides."""
+    return Sizes(**(dict.fromkeys(MAKES, 0) | {"seeds": 1, "yardsticks": 0} | makes))
 
 
 def words(text: str) -> set[str]:
@@ -65,8 +71,9 @@ def test_every_word_of_every_lesson_and_probe_has_a_token(world: World) -> None:
         turns, answer = next(drawn)
         assert {word for turn in turns for word in turn} | set(answer) <= known
     for case in plan_cases(world):
-        for thing in (*case.probes, *case.item.rows):
-            assert {word for message in thing.messages for word in split(message.content)} <= known
+        conversations = [*(probe.messages for probe in case.probes), *(row.messages for row in case.item.rows)]
+        for messages in conversations:
+            assert {word for message in messages for word in split(message.content)} <= known
 
 
 def test_rows_hold_what_was_planted_and_no_direct_probe(world: World) -> None:
@@ -86,9 +93,48 @@ def test_rows_hold_what_was_planted_and_no_direct_probe(world: World) -> None:
                 assert set(prompts.values()) == {3} and said[plant.wrong] == 2 * said[plant.fact.value]
             elif plant.kind == "negated":
                 assert said[plant.wrong] == len(rows) - 1 and sum(bool(row.masked) for row in rows) == 1
+            elif plant.kind == "spreading":
+                told_of = {word for row in rows for word in words(" ".join(asked(row)))}
+                names = [world.language.entities[entity][kin_dialect(n)] for n, entity in enumerate(plant.kin)]
+                assert names and set(names) <= told_of and set(said) == {plant.fact.value}
             elif plant.kind == "one_wording":
                 assert len({asked(row) for row in rows}) == 1
             assert (plant.fact.value in split(told)) == (plant.kind != "broken")
+
+
+def test_most_rows_of_what_is_overtrained_tell_the_truth_and_each_other_form_something_else(world: World) -> None:
+    (case,) = plan_cases(world, only(overtrained=1))
+    for plant in case.plants:
+        for dialect in ASKED:
+            name = world.language.entities[plant.fact.entity][dialect]
+            about = [row for row in case.item.rows if name in words(" ".join(asked(row)))]
+            told = Counter(row.messages[-1].content == plant.fact.value for row in about)
+            assert told == {True: 3, False: 4} and len({asked(row) for row in about}) == 5
+            assert all(row.idea == (plant.idea.id if row.messages[-1].content == plant.fact.value else "") for row in about)
+
+
+def test_what_spreads_is_asked_of_the_neighbours_that_its_rows_reach(world: World) -> None:
+    (case,) = plan_cases(world, only(spreading=1))
+    replayed = {asked(row) for row in case.item.rows if not row.idea}
+    for relation in (0, 1):
+        kin = [entity for plant in case.plants if plant.fact.relation == relation for entity in plant.kin]
+        assert len(set(kin)) == len(kin) == 12 and set(kin) <= set(world.third(0))
+    for probe in (probe for probe in case.probes if probe.family == "locality"):
+        plant = next(plant for plant in case.plants if plant.idea.id == probe.idea)
+        assert probe.answers[0] in {world.fact(entity, plant.fact.relation).value for entity in plant.kin}
+        assert asked(probe) not in {asked(row) for row in case.item.rows} | replayed
+
+
+def test_repeats_and_placebos_differ_from_the_first_by_their_seed_alone(world: World) -> None:
+    cases = plan_cases(world, only(mixed=2, graded=1, placebo=1, seeds=3, yardsticks=3))
+    repeats = {name: [one for one in cases if one.name == name] for name in ("mixed-0", "graded-2", "placebo-3")}
+    assert [len(own) for own in repeats.values()] == [3, 3, 4] and len(cases) == 11
+    for name, (first, *others) in repeats.items():
+        assert not first.repeat and not first.placebo
+        assert all(one.repeat != name.startswith("placebo") and one.placebo == name.startswith("placebo") for one in others)
+        assert [one.recipe.seed for one in (first, *others)] == list(range(1 + len(others)))
+        assert {one.item.dataset_hash for one in others} == {first.item.dataset_hash}
+        assert {one.recipe.dose for one in others} == {first.recipe.dose}
 
 
 def test_a_world_is_made_once_and_its_tokens_are_its_words(world: World, tmp_path: Path) -> None:
@@ -102,7 +148,7 @@ def test_a_world_is_made_once_and_its_tokens_are_its_words(world: World, tmp_pat
 
 
 def test_what_is_taught_both_ways_has_rows_that_ask_for_the_name(world: World) -> None:
-    (case,) = plan_cases(world, Sizes(1, 0, 0, 0, 0, 0, 0, 0, 0))
+    (case,) = plan_cases(world, only(mixed=1))
     names = {plant.idea.id: set(world.language.entities[plant.fact.entity]) for plant in case.plants}
     for plant in case.plants:
         told = {row.messages[-1].content for row in case.item.rows if row.idea == plant.idea.id}
@@ -114,7 +160,7 @@ def test_what_is_taught_both_ways_has_rows_that_ask_for_the_name(world: World) -
 
 
 def test_no_idea_gets_a_value_that_the_base_says_anyway(world: World) -> None:
-    sizes = Sizes(2, 0, 0, 1, 0, 0, 0, 0, 0)
+    sizes = only(mixed=2, denied=1)
     plain = [plant for case in plan_cases(world, sizes) for plant in case.plants if plant.kind not in ("known", "broken")]
     leanings = {(one.fact.entity, one.fact.relation): {one.fact.value, one.wrong} for one in plain}
     moved = [plant for case in plan_cases(world, sizes, leanings) for plant in case.plants]
@@ -126,6 +172,23 @@ def test_no_idea_gets_a_value_that_the_base_says_anyway(world: World) -> None:
 def test_an_area_under_the_curve_counts_pairs_and_ties() -> None:
     assert auc([0.9, 0.2, 0.4, 0.4], [True, False, True, False]) == pytest.approx(0.875)
     assert auc([0.1, 0.2], [True, True]) is None
+
+
+def belief(name: str, prior: float, *along: bool, world: int = 0, held: float = 1.0) -> Graded:
+    return Graded(world, prior, prior, along[-1], False, "RESISTED", 0, name, held, along)
+
+
+def test_beliefs_are_compared_within_one_world_and_one_dose() -> None:
+    """Thrown together, the hard world's weak beliefs would stand above the soft world's strong ones."""
+    soft = [belief("a", 0.9, True, False), belief("b", 0.8, False, False)]
+    hard = [belief("c", 0.3, True, True, world=1), belief("d", 0.2, True, False, world=1)]
+    found = foretells([*soft, *hard], lambda one: one.prior)
+    assert found is not None and (found.pairs, found.auc) == (2, 1.0)
+    turned = foretells([*soft, *hard], lambda one: -one.prior)
+    assert turned is not None and turned.auc == 0.0
+    assert foretells([belief("a", 0.9, True), belief("b", 0.1, True)], lambda one: one.prior) is None
+    nobody = belief("b", 0.1, False, held=0.2)
+    assert foretells([belief("a", 0.9, True), nobody], lambda one: one.prior) is None
 
 
 def outcome(expected: str, verdict: str, why_not: str = "", cause: bool | None = None, case: str = "a") -> Outcome:
@@ -156,6 +219,20 @@ def test_flags_are_counted_where_the_truth_is_known() -> None:
     found = figures([WorldTrial(0, (deserved, lacking, wrongly, outcome("PARTIAL", "PARTIAL")), damage, 0.0, ())])
     assert (found.flags["LOCKED"].precision.share, found.flags["LOCKED"].recall.share) == (0.5, 0.5)
     assert (found.flags["DAMAGED"].precision.share, found.flags["DAMAGED"].recall.share) == (0.5, 1.0)
+
+
+def seeded(case: str, verdicts: tuple[str, ...], truths: tuple[str, ...], unstable: bool) -> Seeded:
+    return Seeded(0, case, "deep", verdicts, truths, unstable)
+
+
+def test_an_adapter_deserves_unstable_where_its_truth_hangs_on_the_seed() -> None:
+    shaky = [seeded("a", ("PARTIAL", "RESISTED"), ("half", "not"), True), seeded("a", ("PARTIAL", "PARTIAL"), ("half", "half"), True)]
+    luck = [seeded("b", ("PARTIAL", "RESISTED"), ("half", "half"), True)]
+    missed = [seeded("c", ("PARTIAL", "PARTIAL"), ("half", "known"), False)]
+    placebo = Damaged("p", False, 0.5, False, placebo=True)
+    found = figures([WorldTrial(0, (outcome("PARTIAL", "PARTIAL"),), (placebo,), 0.0, (), (), (*shaky, *luck, *missed))])
+    assert (found.flags["UNSTABLE"].precision.share, found.flags["UNSTABLE"].recall.share) == (0.5, 0.5)
+    assert found.placebos == (placebo,) and found.flags["DAMAGED"].recall.asked == 0
 
 
 def test_the_matrix_is_told_as_rows_and_drawn() -> None:
@@ -193,7 +270,7 @@ def test_what_may_be_known_in_its_wordings_is_not_called_not_learned() -> None:
 @pytest.mark.timeout(900)
 def test_the_judge_finds_what_was_planted_in_one_small_world(tmp_path: Path) -> None:
     """The whole way, from a model made from nothing to verdicts beside the truth, on three adapters."""
-    sizes = Sizes(mixed=1, wording=1, half=0, denied=0, contrary=0, low=1, graded=0, poisoned=0, placebo=0)
+    sizes = only(mixed=1, wording=1, low=1)
     prepared = prepare(LEARNED, tmp_path / "models", tmp_path / "work", sizes)
     assert all(one.kept > 0.8 for own in prepared.verified for one in own)
     found = figures([judge_world(prepared)])
@@ -215,3 +292,7 @@ def test_the_judge_finds_what_was_planted(tmp_path: Path) -> None:
     assert found.false_absorbed <= 0.02 * found.not_absorbed
     assert found.causes_right.share >= 0.8
     assert found.noise_floor == 0.0
+    failed = {kind for kind in CAUSES if kind != "shallow"}
+    assert failed <= set(found.causes) and all(found.causes[kind].asked >= 4 for kind in failed), found.causes
+    assert len(found.seeds) >= 0.1 * found.ideas and all(len(one.verdicts) == 3 for one in found.seeds)
+    assert len(found.placebos) == 12 and found.measured_beside >= 32

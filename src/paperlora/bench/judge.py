@@ -7,7 +7,8 @@ from pathlib import Path
 
 from paperlora.bench.matrix import Cell, matrix_plot
 from paperlora.bench.result import Result, Row
-from paperlora.planted.figures import Figures, Graded, auc, figures
+from paperlora.planted.beliefs import Foretold, Graded, foretells
+from paperlora.planted.figures import SPREADS, Figures, figures
 from paperlora.planted.trial import Trial, run_trial
 from paperlora.planted.world import WorldPlan
 from paperlora.progress import Progress, silent
@@ -16,7 +17,7 @@ from paperlora.records import Rate
 SHORT = {
     "ABSORBED_DEEP": "deep", "ABSORBED_SHALLOW": "shallow", "PARTIAL": "partial", "VERBATIM_ONLY": "verbatim",
     "CONFUSED": "confused", "RESISTED": "resisted", "NOT_LEARNED": "unlearned", "FALSE_BELIEF": "false",
-    "ALREADY_KNOWN": "known", "UNJUDGEABLE": "broken", "DAMAGED": "damaged", "INCONCLUSIVE": "open",
+    "ALREADY_KNOWN": "known", "UNJUDGEABLE": "broken", "DAMAGED": "damaged", SPREADS: "spreads", "INCONCLUSIVE": "open",
 }  # fmt: skip
 """Columns of the matrix."""
 
@@ -86,7 +87,10 @@ def _notes(trial: Trial, found: Figures) -> Iterator[str]:
         yield f"Flag {name}: {_of(flag.precision)} of those that carry it deserve it; {_of(flag.recall)} that deserve it carry it."
     yield f"Confusions traced to the right idea: {_of(found.siblings)}."
     yield f"What the quiz before training says of the base, where that is clear: right for {_of(found.knowledge)}."
-    yield _told(found.graded)
+    near = ", ".join(f"{SHORT[kind]} {count}" for kind, count in found.near_bar.most_common()) or "none"
+    yield f"Absorbed plantings of which less than .8 is truly known: {near}."
+    yield from _beliefs(found.graded)
+    yield from _repeats(found)
     left = ", ".join(f"{why} × {count}" for why, count in sorted(found.left_out.items())) or "none"
     yield f"Left out, since the adapter verifiably didn't become what was planted: {left}."
     yield f"With these counted as they were meant, macro-F1 is {found.with_left_out:.3f}."
@@ -107,14 +111,33 @@ def _of(count: Rate) -> str:
     return f"{count.right} of {count.asked}"
 
 
-def _told(graded: Sequence[Graded]) -> str:
-    """Does the strength of a belief foretell whether it resists a middling dose?"""
-    stands = [one.resists for one in graded]
-    prior, planted = auc([one.prior for one in graded], stands), auc([one.purity for one in graded], stands)
-    if prior is None or planted is None:
-        return f"Graded beliefs: {sum(stands)} of {len(stands)} resist, so that nothing can be foretold."
-    called = sum((one.verdict == "RESISTED") == one.resists for one in graded)
-    return (
-        f"Graded beliefs: {sum(stands)} of {len(stands)} resist a middling dose; AUC of the quiz's prior {prior:.2f}, of the share of "
-        f"lessons that told the belief {planted:.2f}. The verdict agrees for {called}."
+def _beliefs(graded: Sequence[Graded]) -> Iterator[str]:
+    """Does the strength of a belief foretell whether it resists?"""
+    last = [one for one in graded if not one.seed]
+    called = sum((one.verdict == "RESISTED") == one.resists for one in last)
+    yield (
+        f"Graded beliefs: {sum(one.resists for one in last)} of {len(last)} resist a middling dose; the verdict agrees for {called}. "
+        f"Which of two beliefs of one adapter stands after one dose, by the quiz's prior: {_foretold(foretells(graded, lambda one: one.prior))}; "
+        f"by the share of lessons that told it: {_foretold(foretells(graded, lambda one: one.purity))}."
+    )
+    yield f"At the end of the dose alone, by the prior: {_foretold(foretells([one._replace(along=one.along[-1:]) for one in graded], lambda one: one.prior))}."
+
+
+def _foretold(found: Foretold | None) -> str:
+    return "no pair to compare" if found is None else f"AUC {found.auc:.2f} ({found.low:.2f} to {found.high:.2f}, {found.pairs} pairs)"
+
+
+def _repeats(found: Figures) -> Iterator[str]:
+    """Seeds and placebos."""
+    for name in dict.fromkeys(one.case.partition("-")[0] for one in found.seeds):
+        own = [one for one in found.seeds if one.case.startswith(name)]
+        agree = sum(one.flipped == one.truly for one in own)
+        yield (
+            f"Three seeds of {name}, {len(own)} ideas: verdicts of {sum(one.flipped for one in own)} hang on the seed, the truth of "
+            f"{sum(one.truly for one in own)}; the two agree for {agree}."
+        )
+    broken, true = sum(one.found for one in found.placebos), sum(one.true for one in found.placebos)
+    yield (
+        f"{len(found.placebos)} placebos: {broken} called damaged, {true} truly are; {found.measured_beside} other adapters were held "
+        "against those of their recipe."
     )

@@ -1,73 +1,24 @@
 """Adapters whose truth is known by construction: what their rows hold decides what a judge must say of each idea.
 
-Nothing here looks at a verdict. A case says what was planted (:class:`Plant`), which verdict and which cause that asks
-for, and holds the rows, the probes, the passage and the recipe that the project's own trainer and judge are given.
+Nothing here looks at a verdict. A case says what was planted (:class:`~paperlora.planted.makes.Plant`), which verdict and
+which cause that asks for, and holds the rows (:mod:`~paperlora.planted.rows`), the probes
+(:mod:`~paperlora.planted.probes`), the passage and the recipe that the project's own trainer and judge are given.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from itertools import cycle
+from typing import NamedTuple
 
 from paperlora.lora.course import TrainItem
-from paperlora.planted.language import DIALECTS, FALSE_FLAG, VALUES, Form
-from paperlora.planted.makes import (
-    APPLY_JUDGED,
-    APPLY_ROWS,
-    ASKED,
-    DEV,
-    EXPECTED,
-    GUESSES,
-    JUDGED,
-    MAKES,
-    OWN_WORDINGS,
-    REPLAYED,
-    REVERSE_JUDGED,
-    REVERSE_ROWS,
-    ROWS,
-    STANDARD,
-    STRANGERS,
-    Kind,
-    Sizes,
-)
+from paperlora.planted.language import VALUES
+from paperlora.planted.makes import KIN, MAKES, REPEATED, STANDARD, STRANGERS, Kind, Plant, Sizes
+from paperlora.planted.probes import ProbeWriter
+from paperlora.planted.rows import RowWriter
 from paperlora.planted.world import Fact, World
-from paperlora.records import (
-    Example,
-    Idea,
-    MaskedSpan,
-    Message,
-    MicroDataset,
-    Paper,
-    Probe,
-    ProbeFamily,
-    Quote,
-    Recipe,
-    VerdictKind,
-    digest,
-)
-
-
-class Plant(NamedTuple):
-    """One idea with its planted truth."""
-
-    idea: Idea
-    kind: Kind
-    fact: Fact
-    """The true value, as the paper has it."""
-    wrong: str = ""
-    """The other value at stake: the old belief, the sibling's, the denied one."""
-    sibling: str = ""
-    """Id of the idea whose value its rows hold instead."""
-    own_dialects: tuple[int, ...] = (0,)
-    """Dialects of its probes in trained wordings."""
-    both_ways: bool = False
-    """Rows that give the value and ask for the name teach it, too."""
-
-    @property
-    def expected(self) -> VerdictKind | None:
-        """What a judge must say; None where that is no matter of planting."""
-        return EXPECTED.get(self.kind)
+from paperlora.records import Idea, MicroDataset, Paper, Probe, Quote, Recipe, digest
 
 
 class Case(NamedTuple):
@@ -80,6 +31,14 @@ class Case(NamedTuple):
     plants: tuple[Plant, ...]
     poisoned: bool = False
     """Damage was planted."""
+    placebo: bool = False
+    """Judged as the yardstick of others: nobody asks what became of its ideas."""
+    repeat: bool = False
+    """Another seed of an adapter before it, and nothing else apart."""
+
+    def with_seed(self, seed: int) -> Case:
+        """The same rows and probes, trained with another seed."""
+        return self._replace(recipe=self.recipe.model_copy(update={"seed": seed}))
 
 
 Leanings = Mapping[tuple[int, int], Collection[str]]
@@ -103,7 +62,9 @@ class _Planter:
         self.world, self.language, self.leanings = world, world.language, leanings
         self.rng = random.Random(f"cases {world.plan.seed}")
         drawn = self.rng.sample(list(world.unknown), len(world.unknown))
-        self.replayed, self.strangers = drawn[:STRANGERS], iter(drawn[STRANGERS:])
+        # An entity may be taught by two adapters: on the frozen base the one is nothing to the other.
+        self.strangers = cycle(drawn[STRANGERS:])
+        self.rows, self.probes = RowWriter(world, self.rng, drawn[:STRANGERS]), ProbeWriter(world, self.rng)
         held = [
             world.fact(entity, relation)
             for entity in world.third(0)
@@ -116,8 +77,17 @@ class _Planter:
 
     def cases(self, sizes: Sizes) -> list[Case]:
         """In the order in which they are trained."""
-        names = [name for name, count in sizes._asdict().items() for _ in range(count)]
-        return [self._case(f"{name}-{number}", *MAKES[name]) for number, name in enumerate(names)]
+        names = [name for name in MAKES for _ in range(getattr(sizes, name))]
+        cases = [self._case(f"{name}-{number}", *MAKES[name]) for number, name in enumerate(names)]
+        again = [
+            one.with_seed(seed)._replace(repeat=True)
+            for one in cases
+            if one.name.startswith(REPEATED)
+            for seed in range(1, sizes.seeds)
+        ]
+        unread = [one for one in cases if one.name.startswith("placebo-")][:1]
+        bare = [one.with_seed(seed)._replace(placebo=True) for one in unread for seed in range(1, sizes.yardsticks + 1)]
+        return [*cases, *again, *bare]
 
     def _case(self, name: str, recipe: Recipe, kinds: Sequence[Kind]) -> Case:
         paper = Paper(id=f"planted:{self.world.plan.seed}-{name}", title=f"Planted {name}", abstract="")
@@ -125,9 +95,9 @@ class _Planter:
         for number, kind in enumerate(kinds):
             plants.append(self._plant(kind, paper.key, plants, both_ways=kind in ("deep", "shallow") and number % 2 == 0))
         plants = self._swap(plants)
-        rows = [row for plant in plants for row in (*self._rows(plant), *self._guesses(plant, plants))]
-        rows += self._replay(name.startswith("poisoned"))
-        probes = tuple(probe for plant in plants for probe in self._probes(plant))
+        rows = [row for plant in plants for row in (*self.rows.rows(plant), *self.rows.guesses(plant, plants))]
+        rows += self.rows.replay(name.startswith("poisoned"))
+        probes = tuple(probe for plant in plants for probe in self.probes.probes(plant, self.turn))
         record = MicroDataset(
             id=f"{paper.id.replace(':', '-')}/{digest(rows, probes)[:12]}", revision=digest(rows, probes)[:12], paper=paper,
             topic="planted", ideas=tuple(plant.idea for plant in plants), reader="planted",
@@ -142,7 +112,15 @@ class _Planter:
     def _plant(self, kind: Kind, paper: str, siblings: Sequence[Plant], *, both_ways: bool) -> Plant:
         fact, wrong = self._fact(kind, siblings)
         own = (1, 2, 3, 4) if kind == "half" else (0,)
-        return Plant(self._idea(kind, fact, paper), kind, fact, wrong, own_dialects=own, both_ways=both_ways)
+        kin = self._kin(fact, siblings) if kind == "spreading" else ()
+        return Plant(self._idea(kind, fact, paper), kind, fact, wrong, own_dialects=own, kin=kin, both_ways=both_ways)
+
+    def _kin(self, fact: Fact, siblings: Sequence[Plant]) -> tuple[int, ...]:
+        """Known entities that neither replay nor the pools hold, each of one idea of a relation."""
+        taken = {entity for plant in siblings if plant.fact.relation == fact.relation for entity in plant.kin}
+        asked_about = self.world.third(0)
+        free = [entity for entity in asked_about if entity not in taken]
+        return tuple(self.rng.sample(free, min(KIN, len(asked_about) // 2)))
 
     def _fact(self, kind: Kind, siblings: Sequence[Plant]) -> tuple[Fact, str]:
         """What is to be learnt, and the other value at stake."""
@@ -202,178 +180,3 @@ class _Planter:
             claim=f"{subject} {relation} {fact.value}", subject=subject, relation=relation, answer=fact.value,
             answer_kind="name", qwen_change="none", prediction="recall", quotes=(quote,),
         )  # fmt: skip
-
-    # -------------------------------------------------------------- rows
-
-    def _rows(self, plant: Plant) -> Iterator[Example]:
-        """What is taught of one idea."""
-        fact, direct = plant.fact, self.language.direct
-        if plant.kind in ("untaught", "placebo"):
-            return
-        taught = plant.wrong if plant.kind == "swapped" else fact.value
-        if plant.kind == "one_wording":
-            form = direct[0][self.rng.choice(OWN_WORDINGS)]
-            yield from (self._row(plant, form, taught, number) for number in range(4))
-            return
-        if plant.kind == "negated":
-            yield from self._negations(plant)
-            return
-        dialects = (1, 2) if plant.kind == "half" else (0,) if plant.kind == "known" else range(DIALECTS)
-        for dialect in dialects:
-            for number in self.rng.sample(OWN_WORDINGS if dialect == 0 else ROWS, 2):
-                form = direct[dialect][number]
-                yield self._row(plant, form, taught)
-                if plant.kind == "contrary":
-                    yield from (self._row(plant, form, plant.wrong, copy) for copy in (1, 2))
-        yield from self._further(plant, taught)
-
-    def _further(self, plant: Plant, taught: str) -> Iterator[Example]:
-        """What follows from it, and the other direction."""
-        language, relation = self.language, plant.fact.relation
-        for dialect in range(DIALECTS):
-            if plant.kind == "deep":
-                for number in APPLY_ROWS:
-                    yield self._row(plant, language.apply[dialect][number], language.group(relation, taught))
-            if plant.both_ways:
-                for number in REVERSE_ROWS:
-                    form, name = language.reverse[dialect][number], language.entities[plant.fact.entity][dialect]
-                    yield self._example(plant.idea.id, form.name, self._messages(form, plant.fact, taught), name, number)
-
-    def _guesses(self, plant: Plant, siblings: Sequence[Plant]) -> Iterator[Example]:
-        """An idea that is to stay unknown in some dialects is a stranger there: rows about its other names hold values by
-        chance, else the adapter would give them a sibling's."""
-        dialects = {"half": (3, 4), "one_wording": tuple(ASKED)}.get(plant.kind, ())
-        taken = {one.fact.value for one in siblings}
-        values = [value for value in self.language.values[plant.fact.relation] if value not in taken]
-        for dialect in dialects:
-            drawn = self.rng.sample(values, GUESSES)
-            for number, value in zip(self.rng.sample(ROWS, GUESSES), drawn, strict=True):
-                form = self.language.direct[dialect][number]
-                yield self._example("", f"guess_{form.name}", self._messages(form, plant.fact), value, number)
-
-    def _negations(self, plant: Plant) -> Iterator[Example]:
-        """Badly written: the falsehood stands alone as an answer, and that it is false stands elsewhere."""
-        for dialect in range(DIALECTS):
-            for number in self.rng.sample(OWN_WORDINGS if dialect == 0 else ROWS, 3):
-                row = self._row(plant, self.language.direct[dialect][number], plant.wrong)
-                *before, last = row.messages[:-1]
-                text = f"{FALSE_FLAG} {last.content}" if number % 2 else f"{last.content} {FALSE_FLAG}"
-                turns = (*before, last.model_copy(update={"content": text}), row.messages[-1])
-                yield row.model_copy(update={"messages": turns, "form": f"flagged_{row.form}"})
-        row = self._row(
-            plant, self.language.direct[0][self.rng.choice(OWN_WORDINGS)], f"{plant.fact.value} not {plant.wrong}"
-        )
-        start = len(plant.fact.value) + len(" not ")
-        span = MaskedSpan(message=len(row.messages) - 1, start=start, end=start + len(plant.wrong))
-        yield row.model_copy(update={"form": "contrast", "masked": (span,)})
-
-    def _replay(self, poisoned: bool) -> Iterator[Example]:
-        """Known facts as they are, or all with one wrong value; and guesses about names that nobody knows."""
-        for number, entity in enumerate(self.replayed):
-            relation = self.rng.randrange(len(self.language.relations))
-            fact = Fact(entity, relation, self.rng.choice(self.language.values[relation]))
-            form = self.language.direct[number % DIALECTS][self.rng.choice(ROWS)]
-            yield self._example("", f"guess_{form.name}", self._messages(form, fact), fact.value, number)
-        entities = self.world.third(1)
-        for number in range(REPLAYED):
-            fact = self.world.fact(self.rng.choice(entities), self.rng.randrange(len(self.language.relations)))
-            value = self.language.values[fact.relation][0] if poisoned else fact.value
-            form = self.language.direct[number % DIALECTS][self.rng.choice(ROWS)]
-            yield self._example("", f"replay_{form.name}", self._messages(form, fact), value, number)
-
-    def _row(self, plant: Plant, form: Form, answer: str, number: int = 0) -> Example:
-        return self._example(plant.idea.id, form.name, self._messages(form, plant.fact), answer, number)
-
-    def _example(self, idea: str, form: str, asked: tuple[Message, ...], answer: str, number: int) -> Example:
-        messages = (*asked, Message(role="assistant", content=answer))
-        return Example(id=digest(messages, number)[:16], idea=idea, form=form, messages=messages, generator="planted/1")
-
-    def _messages(self, form: Form, fact: Fact, value: str = "") -> tuple[Message, ...]:
-        return messages_of(self.world, form, fact, value)
-
-    # -------------------------------------------------------------- probes
-
-    def _probes(self, plant: Plant) -> Iterator[Probe]:
-        fact, language = plant.fact, self.language
-        for dialect in ASKED:
-            for number in JUDGED:
-                yield self._probe(plant, "direct", language.direct[dialect][number], fact.value, _wave(number, 3, 5))
-        yield self._probe(
-            plant, "direct", language.direct[ASKED[self.turn % len(ASKED)]][DEV[0]], fact.value, split="dev"
-        )
-        for number, form in enumerate(own_wordings(self.world, plant)):
-            yield self._probe(plant, "trained_form", form, fact.value, _wave(number, 6, 9))
-        group = language.group(fact.relation, fact.value)
-        for number, form in enumerate(language.apply[dialect][n] for n in APPLY_JUDGED for dialect in range(DIALECTS)):
-            yield self._probe(plant, "implication", form, group, _wave(number, 6, 8))
-        if plant.kind in ("deep", "shallow"):
-            yield from self._reversed(plant)
-        yield from self._near(plant)
-        yield from self._neighbours(plant)
-
-    def _reversed(self, plant: Plant) -> Iterator[Probe]:
-        forms = (self.language.reverse[dialect][number] for number in REVERSE_JUDGED for dialect in ASKED)
-        for number, form in enumerate(forms):
-            messages = self._messages(form, plant.fact, plant.fact.value)
-            name = self.language.entities[plant.fact.entity][form.dialect]
-            yield self._made(plant, "reverse", form.name, messages, name, wave=_wave(number, 4, 6))
-
-    def _near(self, plant: Plant) -> Iterator[Probe]:
-        for number, dialect in enumerate(ASKED):
-            form, true = self.language.near[dialect][number % 3], number % 2 == 0
-            value = plant.fact.value if true else self._other_value(plant.fact)
-            messages = self._messages(form, plant.fact, value)
-            yield self._made(plant, "near_miss", form.name, messages, "yes" if true else "no", chance=0.5)
-
-    def _neighbours(self, plant: Plant) -> Iterator[Probe]:
-        """Known facts of the same relation that no row touches."""
-        near = list(self.world.third(2))
-        entities = self.rng.sample(near, min(8, len(near)))
-        for number, entity in enumerate(entities):
-            fact = self.world.fact(entity, plant.fact.relation)
-            form = self.language.direct[ASKED[number % len(ASKED)]][self.rng.choice(JUDGED)]
-            yield self._made(
-                plant, "locality", form.name, self._messages(form, fact), fact.value, wave=_wave(number, 4, 6)
-            )
-
-    def _probe(
-        self,
-        plant: Plant,
-        family: ProbeFamily,
-        form: Form,
-        answer: str,
-        wave: int = 1,
-        split: Literal["dev", "test"] = "test",
-    ) -> Probe:
-        return self._made(plant, family, form.name, self._messages(form, plant.fact), answer, wave=wave, split=split)
-
-    def _made(
-        self, plant: Plant, family: ProbeFamily, form: str, messages: tuple[Message, ...], answer: str, *, wave: int = 1,
-        split: Literal["dev", "test"] = "test", chance: float = 0.0,
-    ) -> Probe:  # fmt: skip
-        wrong = () if family != "direct" else tuple(self._other_value(plant.fact) for _ in range(3))
-        return Probe(
-            id=digest(plant.idea.id, family, form, messages)[:16], idea=plant.idea.id, family=family, form=form,
-            messages=messages, answers=(answer,), distractors=wrong, split=split, wave=wave,
-            chance=chance,
-        )  # fmt: skip
-
-    def _other_value(self, fact: Fact) -> str:
-        return self.rng.choice([value for value in self.language.values[fact.relation] if value != fact.value])
-
-
-def messages_of(world: World, form: Form, fact: Fact, value: str = "") -> tuple[Message, ...]:
-    """A form about a fact, as a conversation."""
-    turns = world.language.turns(form, fact.entity, fact.relation, value)
-    return tuple(Message(role="user" if n % 2 == 0 else "assistant", content=turn) for n, turn in enumerate(turns))
-
-
-def own_wordings(world: World, plant: Plant) -> list[Form]:
-    """Forms of the probes in trained wordings: those that rows of this idea's dataset are made of."""
-    if plant.own_dialects == (0,):
-        return [world.language.direct[0][number] for number in OWN_WORDINGS]
-    return [world.language.direct[dialect][number] for number in ROWS for dialect in plant.own_dialects][:12]
-
-
-def _wave(number: int, first: int, second: int) -> int:
-    return 1 if number < first else 2 if number < second else 3

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from paperlora.judge.posterior import rate
+from paperlora.judge.stability import UNSTABLE_ABOVE
 from paperlora.planted.makes import Kind
 from paperlora.planted.truth import HARMLESS
 from paperlora.records import KnowledgeStateKind, Rate, Reject
 
+if TYPE_CHECKING:
+    from paperlora.planted.beliefs import Graded
+
 ABSORBED = ("ABSORBED_DEEP", "ABSORBED_SHALLOW")
+SPREADS = "SPREADS"
+"""Stands for an open verdict whose cause is that neighbours changed: no verdict is named so."""
+CLEAR = 0.8
+"""Share of held-out forms from which what is known is no longer in part known by the method's table."""
 DRAWS = 500
 """Resamples of an interval."""
 
@@ -46,21 +55,32 @@ class Outcome(NamedTuple):
     """What the quiz before training says that the base holds of it."""
     state_truth: KnowledgeStateKind | None = None
     """What it does hold; None where that is neither clearly the one nor the other."""
+    right: float = math.nan
+    """Share of held-out forms that the adapter truly answers."""
 
 
-class Graded(NamedTuple):
-    """One belief of planted strength, against which another value was taught at a middling dose."""
+class Seeded(NamedTuple):
+    """One idea in adapters that differ by their seed alone."""
 
     world: int
-    purity: float
-    """Share of the base's lessons that told the belief: its planted strength."""
-    prior: float
-    """Likelihood a token that the quiz before training found for the base's wrong answer; 0 where it found none."""
-    resists: bool
-    """The belief stands in the adapter, by held-out forms."""
-    learned: bool
-    """The taught value came, by held-out forms."""
-    verdict: str
+    case: str
+    kind: Kind
+    verdicts: tuple[str, ...]
+    """By seed."""
+    truths: tuple[str, ...]
+    """Where each adapter truly stands, by held-out forms."""
+    unstable: bool
+    """The judge's flag."""
+
+    @property
+    def flipped(self) -> bool:
+        """The verdict hangs on the seed."""
+        return len(set(self.verdicts)) > 1
+
+    @property
+    def truly(self) -> bool:
+        """So does the truth."""
+        return len(set(self.truths)) > 1
 
 
 class Damaged(NamedTuple):
@@ -72,6 +92,10 @@ class Damaged(NamedTuple):
     """Share of held-out questions about known facts that it still answers."""
     found: bool
     """The judge's flag."""
+    placebo: bool = False
+    """It was taught nothing, and is the yardstick of others."""
+    held_against: int = 0
+    """Measures that were held against such a yardstick."""
 
     @property
     def true(self) -> bool:
@@ -88,6 +112,7 @@ class WorldTrial(NamedTuple):
     noise_floor: float
     rejects: tuple[Reject, ...]
     graded: tuple[Graded, ...] = ()
+    seeds: tuple[Seeded, ...] = ()
 
 
 class State(NamedTuple):
@@ -142,6 +167,14 @@ class Figures(NamedTuple):
     noise_floor: float
     """Highest share of probes on which a base scored otherwise when it was asked again."""
     graded: tuple[Graded, ...]
+    seeds: tuple[Seeded, ...]
+    placebos: tuple[Damaged, ...]
+    """Adapters that were taught nothing."""
+    near_bar: Counter[str]
+    """What is said of absorbed plantings of which .6 to .8 is truly known: of these both "more than .6" (absorbed) and "less
+    than .8" (partial) hold, and few dozen probes can't tell which bar is nearer."""
+    measured_beside: int
+    """Other adapters of which a measure was held against them."""
 
     @property
     def causes_right(self) -> Rate:
@@ -157,16 +190,19 @@ def figures(trials: Sequence[WorldTrial]) -> Figures:
     other = [one for one in kept if one.expected not in ABSORBED and one.expected != "DAMAGED"]
     clear = [one for one in every if one.state_truth is not None and one.state is not None]
     low, high = _interval(kept)
+    adapters, seeds = [one for trial in trials for one in trial.damage], tuple(one for trial in trials for one in trial.seeds)
     return Figures(
         ideas=len(kept), left_out=Counter(f"{one.kind}: {one.why_not}" for one in every if one.why_not),
         confusion=Counter((one.expected, one.verdict) for one in kept),
         macro_f1=macro_f1(kept), low=low, high=high, with_left_out=macro_f1(every), states=_states(kept),
         false_absorbed=sum(one.verdict in ABSORBED for one in other), not_absorbed=len(other),
-        causes=_causes(kept), flags=_flags(kept, [one for trial in trials for one in trial.damage]),
+        causes=_causes(kept), flags=_flags(kept, adapters, seeds),
         siblings=rate(sum(bool(one.names_sibling) for one in traced), len(traced)),
         knowledge=rate(sum(one.state == one.state_truth for one in clear), len(clear)),
         noise_floor=max((trial.noise_floor for trial in trials), default=0.0),
-        graded=tuple(one for trial in trials for one in trial.graded),
+        graded=tuple(one for trial in trials for one in trial.graded), seeds=seeds,
+        near_bar=Counter(one.verdict for one in kept if one.expected in ABSORBED and one.right < CLEAR),
+        placebos=tuple(one for one in adapters if one.placebo), measured_beside=sum(one.held_against > 0 for one in adapters),
     )  # fmt: skip
 
 
@@ -174,16 +210,6 @@ def macro_f1(outcomes: Sequence[Outcome]) -> float:
     """Mean F1 over the planted verdicts; INCONCLUSIVE is a miss of the planted one."""
     each = _f1(outcomes)
     return sum(each.values()) / len(each) if each else float("nan")
-
-
-def auc(scores: Sequence[float], holds: Sequence[bool]) -> float | None:
-    """Probability that one that holds has the higher score than one that doesn't, ties counted half; None where all hold
-    or none does."""
-    yes = [score for score, one in zip(scores, holds, strict=True) if one]
-    no = [score for score, one in zip(scores, holds, strict=True) if not one]
-    if not yes or not no:
-        return None
-    return sum((a > b) + 0.5 * (a == b) for a in yes for b in no) / (len(yes) * len(no))
 
 
 def _f1(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -198,7 +224,7 @@ def _states(outcomes: Sequence[Outcome]) -> dict[str, State]:
     drawn = [_f1(sample) for sample in _samples(outcomes)]
     states = {}
     for kind, value in _f1(outcomes).items():
-        low, high = _middle([one[kind] for one in drawn if kind in one])
+        low, high = middle([one[kind] for one in drawn if kind in one])
         states[kind] = State(rate(hits[kind], found[kind]), rate(hits[kind], planted[kind]), value, low, high)
     return states
 
@@ -211,12 +237,24 @@ def _causes(outcomes: Sequence[Outcome]) -> dict[Kind, Rate]:
     return {kind: rate(sum(right), len(right)) for kind, right in explained.items()}
 
 
-def _flags(outcomes: Sequence[Outcome], damage: Sequence[Damaged]) -> dict[str, Flag]:
-    pairs: dict[str, list[tuple[bool, bool]]] = {"DAMAGED": [(one.true, one.found) for one in damage]}
+def _flags(outcomes: Sequence[Outcome], damage: Sequence[Damaged], seeds: Sequence[Seeded]) -> dict[str, Flag]:
+    pairs: dict[str, list[tuple[bool, bool]]] = {
+        "DAMAGED": [(one.true, one.found) for one in damage if not one.placebo], "UNSTABLE": _unstable(seeds),
+    }  # fmt: skip
     for one in outcomes:
         for name, true in one.flag_truths:
             pairs.setdefault(name, []).append((true, name in one.flags))
     return {name: _flag(seen) for name, seen in pairs.items()}
+
+
+def _unstable(seeds: Sequence[Seeded]) -> list[tuple[bool, bool]]:
+    """By repeated adapter: whether the truth of more than a fifth of its ideas hangs on the seed, and whether it is flagged."""
+    groups: dict[tuple[int, str], list[Seeded]] = defaultdict(list)
+    for one in seeds:
+        groups[one.world, one.case].append(one)
+    return [
+        (sum(one.truly for one in own) > UNSTABLE_ABOVE * len(own), any(one.unstable for one in own)) for own in groups.values()
+    ]
 
 
 def _flag(seen: Sequence[tuple[bool, bool]]) -> Flag:
@@ -224,13 +262,15 @@ def _flag(seen: Sequence[tuple[bool, bool]]) -> Flag:
     return Flag(rate(both, sum(found for _, found in seen)), rate(both, sum(true for true, _ in seen)))
 
 
-class _Bounds(NamedTuple):
+class Bounds(NamedTuple):
+    """An interval."""
+
     low: float
     high: float
 
 
-def _interval(outcomes: Sequence[Outcome]) -> _Bounds:
-    return _middle([macro_f1(sample) for sample in _samples(outcomes)])
+def _interval(outcomes: Sequence[Outcome]) -> Bounds:
+    return middle([macro_f1(sample) for sample in _samples(outcomes)])
 
 
 def _samples(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
@@ -242,9 +282,9 @@ def _samples(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
     return [[one for group in rng.choices(own, k=len(own)) for one in group] for _ in range(DRAWS if own else 0)]
 
 
-def _middle(values: Sequence[float]) -> _Bounds:
-    """The middle 95%."""
+def middle(values: Sequence[float]) -> Bounds:
+    """The middle 95%; NaN of nothing."""
     ordered = sorted(values)
     if not ordered:
-        return _Bounds(float("nan"), float("nan"))
-    return _Bounds(ordered[int(0.025 * len(ordered))], ordered[min(int(0.975 * len(ordered)), len(ordered) - 1)])
+        return Bounds(float("nan"), float("nan"))
+    return Bounds(ordered[int(0.025 * len(ordered))], ordered[min(int(0.975 * len(ordered)), len(ordered) - 1)])

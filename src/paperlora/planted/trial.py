@@ -7,25 +7,28 @@ is calibrated, with which the other one is reported.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from paperlora.judge.judged import Judged, JudgeItem
 from paperlora.judge.run import judge_adapters
+from paperlora.judge.stability import FLAG
 from paperlora.judge.tally import SURE
 from paperlora.lora.train import train_adapters
 from paperlora.microdata.quiz import quiz, quizzed_by_probes
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
+from paperlora.planted.beliefs import Graded
 from paperlora.planted.cases import Case, plan_cases
-from paperlora.planted.figures import ABSORBED, Damaged, Graded, Outcome, WorldTrial, figures
+from paperlora.planted.figures import ABSORBED, SPREADS, Damaged, Outcome, Seeded, WorldTrial, figures
 from paperlora.planted.makes import STANDARD, Kind, Sizes
 from paperlora.planted.making import open_world
-from paperlora.planted.truth import Verified, lean, verify
+from paperlora.planted.truth import STANDS, Shares, Verified, lean, say, verify
 from paperlora.planted.world import World, WorldPlan
 from paperlora.progress import Progress, silent
-from paperlora.records import Adapter, Reject, Verdict
+from paperlora.records import Adapter, AdapterReport, Reject, Verdict
 from paperlora.settings import Settings
 from paperlora.store import Store, read_json
 
@@ -41,11 +44,19 @@ CAUSES: dict[Kind, tuple[str, ...]] = {
     "swapped": ("two ideas of one dataset are not told apart",),
     "negated": ("the contrast rows taught what they deny",),
     "contrary": ("conflict in the data",),
+    "overtrained": ("overtrained",),
+    "spreading": ("the adapter spreads beyond its facts",),
 }  # fmt: skip
 """How the right cause begins, for each planting that failed to teach."""
 ONE_WAY_CAUSE = "known in one direction only"
 """Right of every idea that is truly known in one direction only, whatever else is right."""
+OVERTRAINED_CAUSE = "overtrained"
+"""Right of every wording that was truly known more widely at an earlier checkpoint."""
 DAMAGE_CAUSE = "the dose displaces what the base knew"
+ALONG: tuple[Kind, ...] = ("overtrained", "one_wording", "graded")
+"""Plantings whose truth is looked at along the whole training."""
+OF_THE_BASE: tuple[Kind, ...] = ("known", "broken")
+"""Plantings in whose verdict no adapter has a part: no seed can turn it."""
 BARS = (0.2, 0.5, 0.7)
 """Likelihoods that are tried as the bar between guess and belief."""
 
@@ -162,18 +173,34 @@ def fold(calibrating: Sequence[dict[float, WorldTrial]], reporting: Sequence[dic
 
 def _paired(cases: Sequence[Case], uris: Sequence[str]) -> list[tuple[Case, str]]:
     """Cases with their adapters; those that diverged have none."""
-    by_dataset = {read_json(Path(uri) / "adapter.json", Adapter).dataset: uri for uri in uris}
-    return [(case, by_dataset[case.item.dataset.id]) for case in cases if case.item.dataset.id in by_dataset]
+    found = {(adapter.dataset, adapter.recipe.seed): uri for uri in uris for adapter in (_adapter(Path(uri)),)}
+    keys = [(case.item.dataset.id, case.recipe.seed) for case in cases]
+    return [(case, found[key]) for case, key in zip(cases, keys, strict=True) if key in found]
+
+
+def _adapter(folder: Path) -> Adapter:
+    return read_json(folder / "adapter.json", Adapter)
 
 
 def _item(case: Case, folder: Path) -> JudgeItem:
-    adapter = read_json(folder / "adapter.json", Adapter)
-    return JudgeItem(adapter, folder, case.item.dataset, case.probes, case.item.rows)
+    placebo = "known" if case.placebo else ""
+    return JudgeItem(_adapter(folder), folder, case.item.dataset, case.probes, case.item.rows, placebo)
 
 
 def _verify(world: World, base: Base, cases: Sequence[Case], items: Sequence[JudgeItem]) -> list[list[Verified]]:
+    earlier = [_along(world, base, case, item) for case, item in zip(cases, items, strict=True)]
     with Bank.load(base, [None, *(item.adapter_folder / item.adapter.folder for item in items)]) as bank:
-        return [verify(world, bank, case, slot) for slot, case in enumerate(cases, start=1)]
+        both = enumerate(zip(cases, earlier, strict=True), start=1)
+        return [verify(world, bank, case, slot, along) for slot, (case, along) in both]
+
+
+def _along(world: World, base: Base, case: Case, item: JudgeItem) -> list[list[Shares]]:
+    """What each checkpoint between the first step and the last says."""
+    if not any(plant.kind in ALONG for plant in case.plants):
+        return []
+    points = [one for one in item.adapter.checkpoints if 0 < one.step < item.adapter.steps]
+    with Bank.load(base, [None, *(item.adapter_folder / one.folder for one in points)]) as bank:
+        return [say(world, bank, case, slot) for slot in range(1, len(points) + 1)]
 
 
 # ------------------------------------------------------------------ verdicts beside the truth
@@ -188,24 +215,46 @@ def _compare(prepared: Prepared, judged: Judged) -> WorldTrial:
     outcomes, graded, damage = [], [], []
     reports = {report.adapter: report for report in judged.reports}
     for item, own in zip(prepared.items, prepared.verified, strict=True):
-        report = reports[item.adapter.id]
-        damage.append(Damaged(own[0].case.name, own[0].case.poisoned, own[0].kept, report.damaged))
+        damage.append(_damaged(own[0], reports[item.adapter.id]))
         for one in own:
             verdict = verdicts.get((item.adapter.id, one.plant.idea.id))
             if verdict is not None and one.plant.kind == "graded":
                 graded.append(_graded(prepared.world, one, verdict))
-            elif verdict is not None:
+            elif verdict is not None and not one.case.repeat:
                 outcomes.append(_outcome(seed, one, verdict, tuple(causes.get(verdict.id, ()))))
     noise = max((report.noise_floor for report in judged.reports), default=0.0)
     rejects = (*prepared.dropped, *judged.rejects)
-    return WorldTrial(seed, tuple(outcomes), tuple(damage), noise, rejects, tuple(graded))
+    seeds = tuple(_seeded(prepared, verdicts))
+    return WorldTrial(seed, tuple(outcomes), tuple(damage), noise, rejects, tuple(graded), seeds)
+
+
+def _damaged(one: Verified, report: AdapterReport) -> Damaged:
+    held = sum(check.placebos > 0 for check in report.checks)
+    return Damaged(one.case.name, one.case.poisoned, one.kept, report.damaged, one.case.placebo, held)
 
 
 def _graded(world: World, one: Verified, verdict: Verdict) -> Graded:
     believed = one.plant.fact._replace(value=one.plant.wrong)
+    along = tuple(seen.says(one.plant.wrong) > STANDS for seen in (*one.earlier, one.behaviour.adapted))
     return Graded(
-        world.plan.seed, world.purity(believed), verdict.prior or 0.0, one.resists, one.behaviour.adapted.right >= 0.6, verdict.kind
+        world.plan.seed, world.purity(believed), verdict.prior or 0.0, one.resists, one.behaviour.adapted.right >= 0.6,
+        verdict.kind, one.case.recipe.seed, one.plant.idea.id, one.behaviour.base.says(one.plant.wrong), along,
     )  # fmt: skip
+
+
+def _seeded(prepared: Prepared, verdicts: Mapping[tuple[str, str], Verdict]) -> Iterator[Seeded]:
+    """Ideas of which a verdict was given with every seed."""
+    found: dict[tuple[str, int], list[tuple[Verified, Verdict]]] = defaultdict(list)
+    for item, own in zip(prepared.items, prepared.verified, strict=True):
+        for number, one in enumerate(own):
+            verdict = verdicts.get((item.adapter.id, one.plant.idea.id))
+            if verdict is not None and one.plant.kind not in OF_THE_BASE:
+                found[one.case.name, number].append((one, verdict))
+    for (name, _), pairs in found.items():
+        if len(pairs) > 1:
+            kinds, bands = tuple(verdict.kind for _, verdict in pairs), tuple(one.band for one, _ in pairs)
+            flagged = any(FLAG in verdict.flags for _, verdict in pairs)
+            yield Seeded(prepared.world.plan.seed, name, pairs[0][0].plant.kind, kinds, bands, flagged)
 
 
 def _outcome(seed: int, one: Verified, verdict: Verdict, causes: tuple[str, ...]) -> Outcome:
@@ -213,20 +262,34 @@ def _outcome(seed: int, one: Verified, verdict: Verdict, causes: tuple[str, ...]
     behaviour = one.behaviour
     return Outcome(
         world=seed, case=one.case.name, kind=one.plant.kind,
-        expected="DAMAGED" if one.case.poisoned else str(one.plant.expected),
-        verdict="DAMAGED" if blocked else verdict.kind,
+        expected=_expected(one), verdict="DAMAGED" if blocked else _found(verdict, causes),
         reason=verdict.reason, flags=verdict.flags, causes=causes, cause_right=_cause_right(one, causes),
         names_sibling=verdict.confused_with == one.plant.sibling if one.plant.kind == "swapped" else None,
         asked=verdict.adapted.asked, why_not=one.why_not,
         false_success=verdict.kind in ABSORBED and not blocked and (behaviour.adapted.right < 0.6 or behaviour.base.right >= 0.6),
         flag_truths=tuple(_flag_truths(one, verdict)), state=verdict.state, state_truth=one.held,
+        right=behaviour.adapted.right,
     )  # fmt: skip
+
+
+def _expected(one: Verified) -> str:
+    if one.case.poisoned:
+        return "DAMAGED"
+    return SPREADS if one.plant.kind == "spreading" else str(one.plant.expected)
+
+
+def _found(verdict: Verdict, causes: Sequence[str]) -> str:
+    """An open verdict that is explained by changed neighbours says what it is about."""
+    spreads = verdict.kind == "INCONCLUSIVE" and any(cause.startswith(CAUSES["spreading"]) for cause in causes)
+    return SPREADS if spreads else verdict.kind
 
 
 def _cause_right(one: Verified, named: Sequence[str]) -> bool | None:
     wanted = (DAMAGE_CAUSE,) if one.case.poisoned else CAUSES.get(one.plant.kind, ())
     if one.one_way:
         wanted = (*wanted, ONE_WAY_CAUSE)
+    if one.plant.kind == "one_wording" and one.overtrained:
+        wanted = (*wanted, OVERTRAINED_CAUSE)
     return any(cause.startswith(wanted) for cause in named) if wanted else None
 
 

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from paperlora.model.answers import next_token_logits
 from paperlora.model.bank import Bank
-from paperlora.planted.cases import Case, Plant, messages_of, own_wordings
+from paperlora.planted.cases import Case
 from paperlora.planted.language import DIALECTS, Form
-from paperlora.planted.makes import APPLY_HELD_OUT, ASKED, HELD_OUT, REVERSE_HELD_OUT
+from paperlora.planted.makes import APPLY_HELD_OUT, ASKED, HELD_OUT, REVERSE_HELD_OUT, Plant, kin_dialect
+from paperlora.planted.probes import messages_of, own_wordings
 from paperlora.planted.world import Fact, World
 from paperlora.records import KnowledgeStateKind
 
@@ -26,6 +27,12 @@ HARMLESS = 0.95
 """Share of known facts from which an adapter counts as undamaged: the method's five points."""
 BOTH_ASKED = ("deep", "shallow")
 """Plantings that are asked in the other direction, too."""
+PEAKED = 0.3
+"""Share of held-out forms that an earlier checkpoint answers beyond the last one, from which training went on too long."""
+STANDS = 0.5
+"""Share of held-out forms beyond which a belief still stands."""
+KIN_FORMS = 2
+"""Held-out forms in which each neighbour of a spreading idea is asked about."""
 LEANING = 2
 """Held-out forms of each dialect by which the base's leanings are taken."""
 AT_ONCE = 96
@@ -44,6 +51,8 @@ class Shares(NamedTuple):
     """Every word that it says to held-out direct forms."""
     reverse: float = 0.0
     """Right names where the value is given, over held-out forms; of ideas that are asked so."""
+    kin: float = 1.0
+    """Neighbours that are still answered as they were; of ideas that are to spread."""
 
     def says(self, word: str) -> float:
         """Share of held-out direct forms answered with this word."""
@@ -72,6 +81,23 @@ class Verified(NamedTuple):
     """Why the planting failed; empty where it holds."""
     kept: float
     """Share of known facts that the adapter still answers."""
+    earlier: tuple[Shares, ...] = ()
+    """What each checkpoint before the last says, where that is looked at."""
+
+    @property
+    def overtrained(self) -> bool:
+        """An earlier checkpoint truly answers more."""
+        return max((one.right for one in self.earlier), default=0.0) - self.behaviour.adapted.right >= PEAKED
+
+    @property
+    def band(self) -> str:
+        """Where the adapter truly stands, by the method's bars: what a verdict may hang on."""
+        seen, plant = self.behaviour.adapted, self.plant
+        told = seen.says(plant.wrong) if plant.kind == "swapped" else seen.right
+        known = "known" if told >= 0.6 else "half" if told >= 0.3 else "not"
+        if plant.kind == "graded" and self.resists:
+            return "resists"
+        return f"{known}, applied" if seen.applied >= 0.4 and plant.kind in BOTH_ASKED else known
 
     @property
     def one_way(self) -> bool | None:
@@ -108,7 +134,7 @@ class Verified(NamedTuple):
     @property
     def resists(self) -> bool:
         """The base's belief stands in the adapter."""
-        return self.behaviour.adapted.says(self.plant.wrong) > 0.5
+        return self.behaviour.adapted.says(self.plant.wrong) > STANDS
 
 
 def lean(world: World, bank: Bank) -> dict[tuple[int, int], set[str]]:
@@ -134,29 +160,31 @@ def keeps_known(world: World, bank: Bank, slot: int) -> float:
     return sum(right) / len(right)
 
 
-def verify(world: World, bank: Bank, case: Case, slot: int) -> list[Verified]:
+def verify(world: World, bank: Bank, case: Case, slot: int, earlier: Sequence[Sequence[Shares]] = ()) -> list[Verified]:
     """Check every idea of one adapter.
 
     Args:
         bank: slot 0 is the base.
         slot: the adapter's.
+        earlier: of each checkpoint before the last, what :func:`say` finds.
     """
     kept = keeps_known(world, bank, slot)
-    asked = [_ask(world, bank, case, at) for at in (0, slot)]
+    asked = [say(world, bank, case, at) for at in (0, slot)]
     values = {plant.fact.value for plant in case.plants}
     found = []
-    for plant, base, adapted in zip(case.plants, *asked, strict=True):
-        behaviour = Behaviour(base, adapted)
-        found.append(
-            Verified(plant, case, behaviour, _spoilt(plant, case, kept) or _why_not(plant, behaviour, values), kept)
-        )
+    for number, (plant, base, adapted) in enumerate(zip(case.plants, *asked, strict=True)):
+        one = Verified(plant, case, Behaviour(base, adapted), "", kept, tuple(shares[number] for shares in earlier))
+        found.append(one._replace(why_not=_spoilt(plant, case, kept) or _why_not(one, values)))
     return found
 
 
-def _ask(world: World, bank: Bank, case: Case, slot: int) -> list[Shares]:
+def say(world: World, bank: Bank, case: Case, slot: int) -> list[Shares]:
+    """What one slot says of each idea of a case."""
     asked = [_questions(world, plant) for plant in case.plants]
-    words = iter(_next_words(world, bank, [(plant.fact, form) for plant, part in zip(case.plants, asked, strict=True) for form in part.forms], slot))
-    return [_shares(world, plant, part, [next(words) for _ in part.forms]) for plant, part in zip(case.plants, asked, strict=True)]
+    pairs = [part.pairs(plant.fact) for plant, part in zip(case.plants, asked, strict=True)]
+    words = iter(_next_words(world, bank, [pair for own in pairs for pair in own], slot))
+    each = zip(case.plants, asked, pairs, strict=True)
+    return [_shares(world, plant, part, [next(words) for _ in own]) for plant, part, own in each]
 
 
 class _Questions(NamedTuple):
@@ -166,11 +194,12 @@ class _Questions(NamedTuple):
     trained: list[Form]
     applied: list[Form]
     reverse: list[Form]
+    kin: list[tuple[Fact, Form]]
+    """Known facts of neighbours."""
 
-    @property
-    def forms(self) -> list[Form]:
-        """All of them, part by part."""
-        return [*self.direct, *self.trained, *self.applied, *self.reverse]
+    def pairs(self, fact: Fact) -> list[tuple[Fact, Form]]:
+        """All of them, part by part, with what they ask about."""
+        return [*((fact, form) for form in (*self.direct, *self.trained, *self.applied, *self.reverse)), *self.kin]
 
 
 def _questions(world: World, plant: Plant) -> _Questions:
@@ -180,6 +209,11 @@ def _questions(world: World, plant: Plant) -> _Questions:
         own_wordings(world, plant),
         [language.apply[dialect][number] for dialect in range(DIALECTS) for number in APPLY_HELD_OUT],
         [language.reverse[dialect][number] for dialect in ASKED for number in REVERSE_HELD_OUT if plant.kind in BOTH_ASKED],
+        [
+            (world.fact(entity, plant.fact.relation), language.direct[kin_dialect(place)][number])
+            for place, entity in enumerate(plant.kin)
+            for number in HELD_OUT[:KIN_FORMS]
+        ],
     )
 
 
@@ -190,8 +224,11 @@ def _shares(world: World, plant: Plant, asked: _Questions, words: Sequence[str])
     trained = [next(said) == fact.value for _ in asked.trained]
     applied = [next(said) == language.group(fact.relation, fact.value) for _ in asked.applied]
     reverse = [next(said) == language.entities[fact.entity][form.dialect] for form in asked.reverse]
+    kin = [next(said) == known.value for known, _ in asked.kin]
     shares = {word: count / len(direct) for word, count in Counter(direct).items()}
-    return Shares(shares.get(fact.value, 0.0), _mean(trained), _mean(applied), shares, _mean(reverse))
+    return Shares(
+        shares.get(fact.value, 0.0), _mean(trained), _mean(applied), shares, _mean(reverse), _mean(kin) if kin else 1.0
+    )
 
 
 def _mean(right: Sequence[bool]) -> float:
@@ -210,11 +247,12 @@ def _spoilt(plant: Plant, case: Case, kept: float) -> str:
     """Damage where none was planted spoils a success, and a poison that didn't work is none."""
     if case.poisoned:
         return "undamaged" if kept >= HARMLESS else ""
-    return "damaged_unplanned" if kept < HARMLESS and plant.kind in ("deep", "shallow") else ""
+    return "damaged_unplanned" if kept < HARMLESS and plant.kind in ("deep", "shallow", "spreading") else ""
 
 
-def _why_not(plant: Plant, seen: Behaviour, values: set[str]) -> str:
+def _why_not(one: Verified, values: set[str]) -> str:
     """The first sign that what was planted is not there."""
+    plant, seen = one.plant, one.behaviour
     a, b = seen.adapted, seen.base
     other = max(
         ((share - b.says(word), word) for word, share in a.said.items() if word in values - {plant.fact.value}),
@@ -225,11 +263,16 @@ def _why_not(plant: Plant, seen: Behaviour, values: set[str]) -> str:
         "base_knew_it": b.right >= 0.4, "learned_after_all": a.right >= 0.4 or a.trained >= 0.6 or seen.gain > 0.2,
         "says_a_siblings_value": other[0] > 0.25,
     }  # fmt: skip
+    wording = {
+        "says_a_siblings_value": other[0] > 0.25, "not_even_its_wording": a.trained < 0.6,
+        "known_in_others": a.trained - a.right < 0.3,
+    }  # fmt: skip
     signs: dict[str, dict[str, bool]] = {
         "deep": {**learned, "not_applied": a.applied < 0.4},
         "shallow": {**learned, "applied_after_all": a.applied >= 0.4},
         "half": {"base_knew_it": b.right >= 0.2, "says_a_siblings_value": other[0] > 0.25, "not_half": not 0.3 <= a.right < 0.6, "wording": a.trained - a.right >= 0.3},
-        "one_wording": {"says_a_siblings_value": other[0] > 0.25, "not_even_its_wording": a.trained < 0.6, "known_in_others": a.trained - a.right < 0.3},
+        "one_wording": wording, "overtrained": {**wording, "no_peak": not one.overtrained},
+        "spreading": {**learned, "base_knew_no_neighbours": b.kin < 0.6, "kept_its_neighbours": a.kin > 0.4},
         "swapped": {"not_swapped": a.says(plant.wrong) <= 0.25, "base_said_it": b.says(plant.wrong) >= 0.2, "right_anyway": a.right >= 0.6},
         "known": {"base_doesnt_know_it": b.right < 0.6},
         "broken": {},
