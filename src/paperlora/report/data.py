@@ -10,6 +10,7 @@ from paperlora.records import (
     Adapter,
     AdapterGeometry,
     AdapterReport,
+    Agreement,
     Correlation,
     CrossProbe,
     Diagnosis,
@@ -62,6 +63,8 @@ class ReportData(NamedTuple):
     doses: Sequence[DosePoint] = ()
     priors: Sequence[PriorBin] = ()
     merges: Sequence[Merge] = ()
+    agreements: Sequence[Agreement] = ()
+    """Of every LLM that read answers, in the order of the judgements."""
     rounds: Mapping[str, int] = {}
     """Verdict id → number of the judgement that gave it first: later ones have larger numbers."""
     counts: Mapping[str, int] = {}
@@ -78,7 +81,8 @@ class Limits(NamedTuple):
     """How much is listed. Counts and drawings of the whole are always made from everything."""
 
     parts: int
-    """Adapters and datasets."""
+    """Datasets."""
+    adapters: int
     verdicts: int
     answers: int
     """For one verdict."""

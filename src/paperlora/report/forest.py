@@ -37,7 +37,8 @@ def forest(views: Sequence[VerdictView]) -> Picture | None:
 
 
 def _draw(views: Sequence[VerdictView]) -> Markup:
-    step = 15.0 if len(views) <= NAMED else 7.0 if len(views) <= 200 else 4.0
+    # a thousand lines must not be ten screens high: they stand closer, as thin as a pixel
+    step = 15.0 if len(views) <= NAMED else 7.0 if len(views) <= 200 else max(0.5, min(4.0, 2400 / len(views)))
     parts: list[Markup] = []
     y = _TOP
     for _, found in groupby(views, key=lambda view: view.kind.name):
@@ -48,8 +49,9 @@ def _draw(views: Sequence[VerdictView]) -> Markup:
     ticks = [(-1, "−1"), (0, "0"), (GAIN_LINE, f"+{GAIN_LINE}"), (1, "+1")]
     grid = [svg.line(_SCALE(at), 18, _SCALE(at), y, "rule" if at == GAIN_LINE else "grid") for at, _ in ticks]
     names = [svg.text(_SCALE(at), 12, label, "t small", "middle") for at, label in ticks]
+    axis = svg.text(_SCALE(0), y + 14, "gain a − b*, share of direct probes", "t small", "middle")
     label = f"forest plot of {len(views)} verdicts with 95% intervals"
-    return svg.picture(_WIDTH, y + 4, label, *grid, *names, *parts)
+    return svg.picture(_WIDTH, y + 20, label, *grid, *names, *parts, axis)
 
 
 def _heading(view: VerdictView, count: int, y: float) -> Markup:
@@ -64,7 +66,7 @@ def _lines(views: Sequence[VerdictView], top: float, step: float, *, named: bool
         gain, y = view.verdict.gain, f"{top + step * (place + 0.5):.1f}"
         whiskers += f"M{_SCALE(gain.low):.1f} {y}H{_SCALE(gain.high):.1f}"
         dots += f"M{_SCALE(gain.value):.1f} {y}h0"
-    size = "" if step > 10 else " fine"
+    size = "" if step > 10 else " fine" if step >= 3 else " finest"
     drawn = [svg.path(whiskers, f"hair g-{group}{size}"), svg.path(dots, f"dots g-{group}{size}")]
     if group == "open":
         drawn.append(svg.path(dots, f"dots hole{size}"))

@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from paperlora.judge.stability import REPEAT
 from paperlora.records import Example, MicroDataset
 from paperlora.report import charts, figures, layers, text
 from paperlora.report.data import DatasetPart, Limits, ReportData
-from paperlora.report.gallery import gallery
 from paperlora.report.kinds import KINDS
+from paperlora.report.lists import Fragments, Lists
+from paperlora.report.measures import measure_name
+from paperlora.report.packed import LIST_BYTES
 from paperlora.report.text import Mark, Piece
 from paperlora.report.views import (
     Evidence,
@@ -38,18 +41,20 @@ __all__ = ["MAX_BYTES", "DatasetPart", "ReportData", "render", "write_report"]
 
 PAGE_BYTES = 5_000_000
 """A browser on a telephone still opens this at once; beyond it less is listed, and the report says so."""
-MAX_BYTES = PAGE_BYTES + WHY_BYTES
-"""Of the whole file: the packed rows are unpacked only when someone comes to them."""
+MAX_BYTES = PAGE_BYTES + WHY_BYTES + 2 * LIST_BYTES
+"""Of the whole file: packed rows, verdicts and adapters are unpacked only when someone comes to them."""
 FOLDER = Path(__file__).parent
 LEVELS = (
-    Limits(parts=1000, verdicts=5000, answers=200, rows=400, rejects=5000, lessons=2000, characters=3000),
-    Limits(parts=400, verdicts=1500, answers=40, rows=80, rejects=1000, lessons=500, characters=1500),
-    Limits(parts=200, verdicts=600, answers=20, rows=25, rejects=400, lessons=200, characters=800),
-    Limits(parts=150, verdicts=500, answers=12, rows=12, rejects=300, lessons=150, characters=600),
-    Limits(parts=80, verdicts=250, answers=8, rows=8, rejects=150, lessons=80, characters=400),
-    Limits(parts=30, verdicts=80, answers=4, rows=3, rejects=50, lessons=30, characters=200),
+    Limits(parts=1000, adapters=60, verdicts=400, answers=200, rows=400, rejects=5000, lessons=2000, characters=3000),
+    Limits(parts=400, adapters=60, verdicts=400, answers=40, rows=80, rejects=1000, lessons=500, characters=1500),
+    Limits(parts=200, adapters=60, verdicts=400, answers=20, rows=25, rejects=400, lessons=200, characters=800),
+    Limits(parts=150, adapters=60, verdicts=300, answers=12, rows=12, rejects=300, lessons=150, characters=600),
+    Limits(parts=80, adapters=60, verdicts=250, answers=8, rows=8, rejects=150, lessons=80, characters=400),
+    Limits(parts=30, adapters=20, verdicts=80, answers=4, rows=3, rejects=50, lessons=30, characters=200),
 )
 """Tried in turn until the report is small enough."""
+PACKED = LEVELS[2]
+"""How much of a text a packed verdict or adapter holds."""
 
 
 class RowView(NamedTuple):
@@ -83,16 +88,22 @@ def write_report(data: ReportData, path: Path) -> Path:
     """
     index = Index(data)
     why = why_table(index)
-    most = PAGE_BYTES + len(why.packed)
+    lists = _lists(index, why)
+    pages = ((_generate(index, why, lists, limits), most(why, lists, limits)) for limits in LEVELS)
     page = (
-        next((page for limits in LEVELS if (page := _bounded(_generate(index, why, limits), most))), None)
-        or "".join(_generate(index, why, LEVELS[-1])).encode()
+        next((page for pieces, bytes_ in pages if (page := _bounded(pieces, bytes_))), None)
+        or "".join(_generate(index, why, lists, LEVELS[-1])).encode()
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     aside.write_bytes(page)
     aside.replace(path)
     return path
+
+
+def most(why: WhyTable, lists: Lists, limits: Limits) -> int:
+    """Bytes that the page may have with these limits: what travels packed is allowed on top."""
+    return PAGE_BYTES + len(why.packed) + lists.packed_bytes(limits)
 
 
 def _bounded(pieces: Iterable[str], most: int) -> bytes | None:
@@ -109,12 +120,30 @@ def _bounded(pieces: Iterable[str], most: int) -> bytes | None:
 def render(data: ReportData, limits: Limits = LEVELS[0]) -> str:
     """The report as a string: the same data give the same string."""
     index = Index(data)
-    return "".join(_generate(index, why_table(index), limits))
+    why = why_table(index)
+    return "".join(_generate(index, why, _lists(index, why), limits))
 
 
-def _generate(index: Index, why: WhyTable, limits: Limits) -> Iterator[str]:
-    values = _context(index, limits) | _own_files() | {"why": why}
-    return _environment(limits).get_template("report.html.j2").generate(values)
+def _generate(index: Index, why: WhyTable, lists: Lists, limits: Limits) -> Iterator[str]:
+    environment = _environment(limits)
+    values = _context(index, limits, lists) | _own_files() | {"why": why, "lists": lists}
+    one = _fragments(environment, index, why)
+    values |= {"verdict_html": partial(one.verdict, linked=True), "adapter_html": one.adapter}
+    return environment.get_template("report.html.j2").generate(values)
+
+
+def _lists(index: Index, why: WhyTable) -> Lists:
+    """All verdicts and adapters, for the lists that are too long to stand in the page."""
+    return Lists(index, _fragments(_environment(PACKED), index, why), PACKED)
+
+
+def _fragments(environment: Environment, index: Index, why: WhyTable) -> Fragments:
+    return Fragments(environment, {
+        "why": why,
+        "evidence_of": _idea_evidence,
+        "geometry_of": lambda view: index.geometries.get(view.adapter.id),
+        "dose_of": lambda view: figures.dose_figure(view, index),
+    })  # fmt: skip
 
 
 def _environment(limits: Limits) -> Environment:
@@ -151,6 +180,7 @@ def _environment(limits: Limits) -> Environment:
         charts.rate_bar,
         layers.own_layers,
         layers.own_spectrum,
+        measure_name,
     ):
         environment.globals[helper.__name__] = helper
     environment.globals["find_answer"] = text.find_answer
@@ -172,26 +202,29 @@ def _policy_hash(source: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
 
 
-def _context(index: Index, limits: Limits) -> dict[str, Any]:
+def _context(index: Index, limits: Limits, lists: Lists) -> dict[str, Any]:
     data = index.data
     verdicts = verdict_views(index, limits)
     adapters = adapter_views(index, verdicts)
     rejects = all_rejects(data)
     parts = list(index.parts.values())
-    pictures = gallery(index, verdicts, adapters)
+    pictures = lists.gallery
+    # What one seed after another was judged on is one idea: it counts once, with the first of them.
+    once = [view for view in verdicts if REPEAT not in view.verdict.flags]
     return {
         "data": data,
         "index": index,
         "kinds": KINDS,
         "gain_line": charts.GAIN_LINE,
-        "counted": kind_counts(data.verdicts),
-        "learned": sum(view.counts_as_learned for view in verdicts),
-        "blocked": sum(view.blocked for view in verdicts),
+        "counted": kind_counts(view.verdict for view in once),
+        "learned": sum(view.counts_as_learned for view in once),
+        "blocked": sum(view.blocked for view in once),
+        "judged": len(once),
+        "repeats": len(verdicts) - len(once),
         "verdicts": first(verdicts, limits.verdicts),
-        "adapters": first(adapters, limits.parts),
+        "adapters": first(adapters, limits.adapters),
+        "brief": lists.short,
         "dead": [view for view in adapters if view.report and not view.report.live],
-        "geometry_of": lambda view: index.geometries.get(view.adapter.id),
-        "dose_of": lambda view: figures.dose_figure(view, index),
         "gallery": pictures,
         "sections": pictures.further(),
         "datasets": first(
@@ -201,7 +234,6 @@ def _context(index: Index, limits: Limits) -> dict[str, Any]:
         "rejects": first(rejects, limits.rejects),
         "reasons": reject_counts(rejects),
         "lessons": first(data.lessons, limits.lessons),
-        "evidence_of": partial(_idea_evidence),
     }
 
 

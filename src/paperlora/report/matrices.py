@@ -22,6 +22,8 @@ NUMBERED = 12
 """Adapters up to which every cell bears its number."""
 MOST = 400
 """Adapters in one matrix; more would be finer than a pixel."""
+ABREAST = 30
+"""Adapters up to which both matrices stand side by side."""
 
 
 class Pair(NamedTuple):
@@ -97,6 +99,7 @@ def _interference(index: Index, shown: Sequence[str], cosines: Mapping[Pair, flo
             "foreign pairs first, the largest change on top",
         ),
         wide=True,
+        full=len(shown) > ABREAST,
     )  # fmt: skip
 
 
@@ -134,6 +137,7 @@ def _overlap(index: Index, shown: Sequence[str], cosines: Mapping[Pair, float], 
             "largest first",
         ),
         wide=True,
+        full=len(shown) > ABREAST,
     )
 
 
@@ -166,7 +170,7 @@ def _draw(square: _Square, full: float, across: str, scale: str) -> Markup:
         heat.frame(count, count, box),
         *heat.grid(square.cells, full, box),
         *heat.names(square.names, box, down=True, every=every),
-        *heat.names(square.names, box, down=False, every=max(every, 1 if size >= 24 else round(30 / size))),
+        *heat.names(square.names, box, down=False, every=max(every, 1 if size >= 24 else round(44 / size))),
         *(svg.box(box.left + size * at.column + 0.5, box.top + size * at.row + 0.5, size - 1, size - 1, "own") for at in square.own if size >= 6),
         *heat.legend("−", f"+   {scale}", box.left, box.top + size * count + 22, both=True),
     ]  # fmt: skip

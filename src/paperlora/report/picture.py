@@ -38,6 +38,8 @@ class Picture(NamedTuple):
     """It keeps its size and scrolls where it is too wide or too high."""
     high: bool = False
     """It fits the width and scrolls where it is too high."""
+    full: bool = False
+    """It stands alone in its row."""
 
 
 def words(*parts: str) -> Markup:

@@ -21,7 +21,7 @@ STATES: dict[KnowledgeStateKind | None, str] = {
     None: "not quizzed",
 }
 READ_FROM_RATE = ("did not know", "unclear", "knew")
-_LEFT, _RIGHT, _WIDTH = 142.0, 310.0, 478.0
+_LEFT, _RIGHT, _WIDTH = 152.0, 316.0, 500.0
 _GAP, _TOP = 20.0, 24.0
 
 
