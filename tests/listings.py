@@ -54,9 +54,9 @@ def settings_for(sandbox: Sandbox, home: Path, page_size: int = 4, **arxiv: Any)
     """Settings that know every source of the sandbox, without a pause."""
     return Settings(
         home=home,
-        arxiv={"url": sandbox.arxiv_url, "oai_url": sandbox.oai_url, "delay_seconds": 0, "timeout_seconds": 1, "page_size": page_size, **arxiv},
-        semantic_scholar={"url": sandbox.semantic_scholar_url, "delay_seconds": 0, "timeout_seconds": 1},
-        openalex={"url": sandbox.openalex_url, "api_key": SecretStr(KEY), "delay_seconds": 0, "timeout_seconds": 1},
+        arxiv={"url": sandbox.arxiv_url, "oai_url": sandbox.oai_url, "delay_seconds": 0, "timeout_seconds": 30, "page_size": page_size, **arxiv},
+        semantic_scholar={"url": sandbox.semantic_scholar_url, "delay_seconds": 0, "timeout_seconds": 30},
+        openalex={"url": sandbox.openalex_url, "api_key": SecretStr(KEY), "delay_seconds": 0, "timeout_seconds": 30},
     )  # fmt: skip
 
 

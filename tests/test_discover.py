@@ -51,9 +51,9 @@ def sandbox(server: Sandbox) -> Sandbox:
 def settings_for(sandbox: Sandbox, home: Path, *topics: Topic, **arxiv: Any) -> Settings:
     return Settings(
         home=home, datasets=home / "datasets", topics=topics,
-        arxiv={"url": sandbox.arxiv_url, "oai_url": sandbox.oai_url, "delay_seconds": 0, "timeout_seconds": 2, "page_size": 5, **arxiv},
-        semantic_scholar={"url": sandbox.semantic_scholar_url, "delay_seconds": 0, "timeout_seconds": 2},
-        openalex={"url": sandbox.openalex_url, "api_key": "key", "delay_seconds": 0, "timeout_seconds": 2},
+        arxiv={"url": sandbox.arxiv_url, "oai_url": sandbox.oai_url, "delay_seconds": 0, "timeout_seconds": 30, "page_size": 5, **arxiv},
+        semantic_scholar={"url": sandbox.semantic_scholar_url, "delay_seconds": 0, "timeout_seconds": 30},
+        openalex={"url": sandbox.openalex_url, "api_key": "key", "delay_seconds": 0, "timeout_seconds": 30},
         reading={"prefer": ["pdf"]},
     )  # fmt: skip
 

@@ -66,7 +66,7 @@ def web() -> Iterator[Web]:
 @pytest.fixture
 def settings(web: Web, tmp_path: Path) -> Settings:
     return Settings(
-        home=tmp_path, arxiv={"url": f"{web.url}/api/query", "delay_seconds": 0, "timeout_seconds": 2},
+        home=tmp_path, arxiv={"url": f"{web.url}/api/query", "delay_seconds": 0, "timeout_seconds": 30},
         semantic_scholar={"delay_seconds": 0},
     )  # fmt: skip
 

@@ -49,8 +49,8 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
     return settings_for(sandbox, tmp_path)
 
 
-def settings_for(sandbox: Sandbox, home: Path, **more: Any) -> Settings:
-    own = {"delay_seconds": 0, "timeout_seconds": 1}
+def settings_for(sandbox: Sandbox, home: Path, timeout: float = 30.0, **more: Any) -> Settings:
+    own = {"delay_seconds": 0, "timeout_seconds": timeout}
     return Settings(**{
         "home": home, "datasets": home / "datasets", "topics": TOPICS, "reading": {"prefer": ["pdf"]},
         "arxiv": {"url": sandbox.arxiv_url, "oai_url": sandbox.oai_url, **own},
@@ -302,7 +302,8 @@ def test_run_without_news_or_with_a_few_broken_papers_is_good(
 def test_one_request_in_ten_fails_and_the_same_papers_arrive(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.library = crowd(32, seed=3)
     given = {"topics": crowd_topics(4), "reading": {"prefer": ["html", "latex", "pdf"]}}
-    clean, spoiled = settings_for(sandbox, tmp_path / "a", **given), settings_for(sandbox, tmp_path / "b", **given)
+    # The storm's silences last a second.
+    clean, spoiled = settings_for(sandbox, tmp_path / "a", **given), settings_for(sandbox, tmp_path / "b", timeout=0.9, **given)
     run_ingest(clean, "one")
     sandbox.storm(0.1, seed=5)
     done: IngestRun | None = None

@@ -32,7 +32,7 @@ def web() -> Iterator[Web]:
 
 def local(web: Web, home: Path) -> Settings:
     """Settings whose arXiv stands at the server."""
-    return Settings(home=home, arxiv={"url": f"{web.url}/api", "delay_seconds": 0, "timeout_seconds": 2})
+    return Settings(home=home, arxiv={"url": f"{web.url}/api", "delay_seconds": 0, "timeout_seconds": 30})
 
 
 def fetch(url: str, settings: Settings) -> bytes:
