@@ -11,7 +11,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from paperlora.errors import ModelUnavailable, StoreError
-from paperlora.model import layers
+from paperlora.model import frozen
 from paperlora.model.answers import Answer, Ask, Continuation, answer, log_likelihoods, next_token_logits
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base, load_base
@@ -263,15 +263,15 @@ def test_a_base_wide_enough_for_onednn_answers_as_generate_does(tmp_path, monkey
     asks = [Ask(user(text), slot) for slot in (0, 1) for text in QUESTIONS[:3]]
     items = [Continuation(user(text), "37 percent", slot) for slot in (0, 1) for text in QUESTIONS[:3]]
     found = answer(bank, asks, max_new_tokens=8, batch_rows=4)
-    assert len(bank._frozen._laid_out) > 8
+    assert len(bank._forwards.frozen._laid_out) > 8
     models = [wide.model, with_peft(wide, tmp_path / "adapter")]
     for ask, got in zip(asks, found, strict=True):
         ids = torch.tensor([render_prompt(wide.tokenizer, ask.messages)])
         out = models[ask.slot].generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=8, do_sample=False)
         assert got.text == wide.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
-    monkeypatch.setattr(layers, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(frozen, "MEMORY_SHARE", 0.0)
     plain = Bank.load(wide, [None, tmp_path / "adapter"])
-    assert answer(plain, asks, max_new_tokens=8, batch_rows=4) == found and not plain._frozen._laid_out
+    assert answer(plain, asks, max_new_tokens=8, batch_rows=4) == found and not plain._forwards.frozen._laid_out
     weighed = [log_likelihoods(one, items, batch_rows=4) for one in (bank, plain)]
     assert [one.total for one in weighed[0]] == pytest.approx([one.total for one in weighed[1]], rel=1e-5)
 

@@ -16,71 +16,21 @@ from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from paperlora.errors import ModelUnavailable, StoreError
+from paperlora.errors import StoreError
 from paperlora.model.base import Base
-from paperlora.model.layers import (
-    LOSS_CHUNK,
-    Frozen,
-    LaneLinear,
-    Lanes,
-    LaneWeights,
-    Low,
-    LowRankLinear,
-    TokenLosses,
-    add_lanes,
-    add_low_ranks,
-    dense_weight,
-    lanes,
-)
+from paperlora.model.forwards import Forwards, Slots
+from paperlora.model.layers import LOSS_CHUNK, TokenLosses, dense_weight
 from paperlora.model.packing import Attend, Packed, Segment
 from paperlora.model.peft_files import LayerWeights, PeftAdapter, read_adapter, write_adapter
+from paperlora.model.places import SlotInfo, linear_layers
 
-
-class _Layer(NamedTuple):
-    """A linear layer of the base and where its adapters stand in a slot's row."""
-
-    name: str
-    module: nn.Linear
-    a_start: int
-    b_start: int
-    end: int
-
-    def a(self, row: Tensor) -> Tensor:
-        """A, in × rank, as a view."""
-        return row[self.a_start : self.b_start].view(self.module.in_features, -1)
-
-    def b(self, row: Tensor) -> Tensor:
-        """B, rank × out, as a view."""
-        return row[self.b_start : self.end].view(-1, self.module.out_features)
-
-
-    def every_a(self, rows: Tensor) -> Tensor:
-        """K × in × rank, as a view."""
-        return rows[:, self.a_start : self.b_start].unflatten(1, (self.module.in_features, -1))
-
-    def every_b(self, rows: Tensor) -> Tensor:
-        """K × rank × out, as a view."""
-        return rows[:, self.b_start : self.end].unflatten(1, (-1, self.module.out_features))
-
-
-class SlotInfo(NamedTuple):
-    """What stands in a slot."""
-
-    rank: int
-    """0: the bare base."""
-    alpha: float
-    rslora: bool = False
-
-    @property
-    def scale(self) -> float:
-        """What x A B is multiplied with."""
-        return self.alpha / (self.rank**0.5 if self.rslora else self.rank) if self.rank else 0.0
+__all__ = ["Bank", "SlotInfo"]
 
 
 class Bank:
@@ -96,17 +46,15 @@ class Bank:
         self.info = list(slots)
         self.rank = max((slot.rank for slot in slots), default=0)
         self.rank = max(self.rank, rank)
-        self._layers = _linear_layers(base.model, self.rank)
+        self._layers = linear_layers(base.model, self.rank)
         size = self._layers[-1].end if self.rank else 0
         self.weights = torch.zeros(len(slots), size, device=base.device)
         """K × parameters, float32."""
         self.gradients: Tensor | None = None
         """Likewise, while training."""
-        self._anchor = torch.zeros((), device=base.device, requires_grad=True)
         self.batched = base.device.type == "cuda"
         """Batched products over all slots in place of one product a slot."""
-        self._frozen = Frozen([layer.module for layer in self._layers] + [base.model.get_output_embeddings()])
-        self._kept = _Kept((), {}, {})
+        self._forwards = Forwards(base, self._layers)
         self._held = False
         self.recompute = False
         """Keep only each layer's input while training and compute the rest again on the way back: a fraction of the
@@ -226,7 +174,7 @@ class Bank:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (float32, n × vocabulary) of hidden states (n × width)."""
-        return self._frozen(hidden, self.base.model.get_output_embeddings()).float()
+        return self._forwards.frozen(hidden, (self.base.model.get_output_embeddings(),))[0].float()
 
     def token_losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy (nats) of n targets given n × width hidden states."""
@@ -240,10 +188,10 @@ class Bank:
     @contextmanager
     def _applied(self, segments: Sequence[Segment]) -> Iterator[None]:
         """Every linear layer adds its adapters while this lasts; afterwards the model is untouched."""
-        training = self.gradients is not None and torch.is_grad_enabled()
-        chosen = [segment for segment in segments if self.info[segment.slot].rank]
+        gradients = self.gradients if torch.is_grad_enabled() else None
+        chosen = tuple(segment for segment in segments if self.info[segment.slot].rank)
         try:
-            for module, forward in self._forwards(tuple(chosen), training):
+            for module, forward in self._forwards.of(Slots(self.weights, gradients, tuple(self.info)), chosen, self.batched):
                 module.__dict__["forward"] = forward
             yield
         finally:
@@ -272,56 +220,6 @@ class Bank:
             model.eval()
             model.activation_checkpointing_disable()
 
-    def _forwards(self, chosen: tuple[Segment, ...], training: bool) -> Sequence[tuple[nn.Linear, _Forward]]:
-        """What stands in for each layer's own forward; outside training kept while neither segments nor weights change, as
-        from one token of an answer to the next."""
-        state = (self.weights.data_ptr(), self.weights._version, tuple(self.info), torch.is_grad_enabled())
-        if training or state != self._kept.state:
-            self._kept = _Kept(state, {}, {})
-        known = self._kept.forwards.get(chosen)
-        if known is None:
-            anchor = self._anchor if training else None
-            known = [(layer.module, _Forward(layer.module, part, anchor, self._frozen)) for layer, part in self._parts(chosen, training)]
-            if not training:
-                self._kept.forwards.clear()
-                self._kept.forwards[chosen] = known
-        return known
-
-    def _parts(self, chosen: Sequence[Segment], training: bool) -> Iterator[tuple[_Layer, _Part]]:
-        """What stands beside each layer; layers that stay as they are, are left out."""
-        if chosen and self.batched and len(chosen) == len({segment.slot for segment in chosen}):
-            return self._lane_parts(chosen, training)
-        return self._segment_parts(chosen, training) if chosen or self._frozen.speeds_up else iter(())
-
-    def _segment_parts(self, chosen: Sequence[Segment], training: bool) -> Iterator[tuple[_Layer, _Part]]:
-        rows = {slot: self.weights[slot].to(self.base.model.dtype) for slot in {segment.slot for segment in chosen}}
-        turned = {} if training or self.base.device.type != "cpu" else {slot: self._turned(slot, row) for slot, row in rows.items()}
-        for number, layer in enumerate(self._layers):
-            lows = [self._low(layer, segment, rows[segment.slot], training) for segment in chosen]
-            yield layer, [low._replace(turned=turned[one.slot][number]) for low, one in zip(lows, chosen, strict=True)] if turned else lows
-
-    def _turned(self, slot: int, row: Tensor) -> list[Tensor]:
-        if slot not in self._kept.turned:
-            rank = self.info[slot].rank
-            self._kept.turned[slot] = [layer.a(row)[:, :rank].t().contiguous() for layer in self._layers]
-        return self._kept.turned[slot]
-
-    def _lane_parts(self, chosen: Sequence[Segment], training: bool) -> Iterator[tuple[_Layer, _Part]]:
-        weights, dtype = self.weights.to(self.base.model.dtype), self.base.model.dtype
-        laid = lanes([(segment.slot, segment.start, segment.end) for segment in chosen], self.base.device)
-        scales = torch.tensor([info.scale for info in self.info], device=self.base.device, dtype=dtype)[:, None, None]
-        gradients = self.gradients if training else None
-        for layer in self._layers:
-            a, b = layer.every_a(weights), layer.every_b(weights)
-            grads = (None, None) if gradients is None else (layer.every_a(gradients), layer.every_b(gradients))
-            yield layer, (laid, LaneWeights(a, b, scales, *grads))
-
-    def _low(self, layer: _Layer, segment: Segment, row: Tensor, training: bool) -> Low:
-        gradient = self.gradients[segment.slot] if training and self.gradients is not None else None
-        info, rank = self.info[segment.slot], self.info[segment.slot].rank
-        grads = (None, None) if gradient is None else (layer.a(gradient)[:, :rank], layer.b(gradient)[:rank])
-        return Low(segment.start, segment.end, info.scale, layer.a(row)[:, :rank], layer.b(row)[:rank], *grads)
-
     def train(self) -> None:
         """Make room for gradients and set them to zero; from now on a backward pass adds to them."""
         if self.gradients is None:
@@ -332,7 +230,7 @@ class Bank:
     def remove(self) -> None:
         """Let go of the adapters' memory; the base stays."""
         self.weights, self.gradients, self._layers = self.weights[:0], None, ()
-        self._frozen, self._kept = Frozen(()), _Kept((), {}, {})
+        self._forwards = Forwards(self.base, ())
 
     def __enter__(self) -> Self:
         return self
@@ -357,52 +255,3 @@ class Bank:
     def base_norms(self) -> dict[str, float]:
         """‖W‖_F of each layer beside which adapters stand."""
         return {layer.name: float(dense_weight(layer.module).float().norm()) for layer in self._layers}
-
-
-_Part = list[Low] | tuple[Lanes, LaneWeights]
-"""What stands beside a layer during one pass."""
-
-
-class _Forward:
-    """Stands in for ``nn.Linear.forward`` while a bank is applied."""
-
-    def __init__(self, module: nn.Linear, part: _Part, anchor: Tensor | None, frozen: Frozen) -> None:
-        self._module, self._part, self._anchor, self._frozen = module, part, anchor, frozen
-
-    def __call__(self, x: Tensor) -> Tensor:
-        flat, module = x.reshape(-1, x.shape[-1]), self._module
-        if isinstance(self._part, list):
-            if self._anchor is None:
-                out = add_low_ranks(self._frozen(flat, module), flat, self._part)[0]
-            else:
-                out = LowRankLinear.apply(flat, self._anchor, module, self._part)
-        elif self._anchor is None:
-            out = add_lanes(self._frozen(flat, module), flat, *self._part)[0]
-        else:
-            out = LaneLinear.apply(flat, self._anchor, module, *self._part)
-        return out.view(*x.shape[:-1], -1)
-
-
-class _Kept(NamedTuple):
-    """What stays the same from pass to pass."""
-
-    state: tuple[object, ...]
-    """Of the weights it belongs to."""
-    turned: dict[int, list[Tensor]]
-    """Slot → A of each layer as rank × in."""
-    forwards: dict[tuple[Segment, ...], list[tuple[nn.Linear, _Forward]]]
-    """Of the last segments."""
-
-
-def _linear_layers(model: Any, rank: int) -> tuple[_Layer, ...]:
-    """All linear layers but the output head, as peft's ``all-linear`` takes them."""
-    head, found, start = model.get_output_embeddings(), [], 0
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Linear) and module is not head:
-            b_start = start + module.in_features * rank
-            end = b_start + module.out_features * rank
-            found.append(_Layer(name, module, start, b_start, end))
-            start = end
-    if not found:
-        raise ModelUnavailable("The base model has no linear layers to put adapters beside.")
-    return tuple(found)

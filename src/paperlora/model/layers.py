@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import psutil
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,56 +24,6 @@ def dense_weight(module: nn.Linear) -> Tensor:
     return unpacked
 
 
-LEAST_LAID_OUT = 1 << 17
-"""Weights of a layer from which oneDNN's layout pays: below it, calling it costs more than it saves."""
-MEMORY_SHARE = 0.4
-"""Of the free memory, what a second copy of the weights may take."""
-
-
-class Frozen:
-    """Products with the frozen layers of a base, outside training.
-
-    On a CPU the weights of large layers are laid out anew for oneDNN: the same products (other rounding) in two thirds of
-    the time or less where few rows come at once, for a second copy of the weights in memory. It is made when it is first
-    needed, unless memory is short.
-    """
-
-    def __init__(self, modules: Sequence[nn.Linear]) -> None:
-        """For these layers; nothing is computed yet."""
-        self._modules, self._laid_out = tuple(modules), dict[nn.Linear, Tensor]()
-        self._pending = True
-
-    def __call__(self, x: Tensor, module: nn.Linear) -> Tensor:
-        """x W + bias: rows × out of rows × in."""
-        weight = self._laid_out.get(module) if self.speeds_up else None
-        if weight is None:
-            return functional.linear(x, dense_weight(module), module.bias)
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, module.bias, "none", [], "")
-        return product
-
-    @property
-    def speeds_up(self) -> bool:
-        """Some layer is laid out anew, and no gradient is wanted: oneDNN's product has none."""
-        if torch.is_grad_enabled():
-            return False
-        if self._pending:
-            self._lay_out()
-        return bool(self._laid_out)
-
-    def _lay_out(self) -> None:
-        self._pending = False
-        fit = [module for module in self._modules if _fits_onednn(module.weight)]
-        size = sum(module.weight.numel() * module.weight.element_size() for module in fit)
-        if fit and size <= MEMORY_SHARE * psutil.virtual_memory().available:
-            for module in fit:
-                self._laid_out[module] = torch.ops.mkldnn._reorder_linear_weight(module.weight.detach())
-
-
-def _fits_onednn(weight: Tensor) -> bool:
-    plain = weight.device.type == "cpu" and weight.dtype == torch.float32 and weight.numel() >= LEAST_LAID_OUT
-    return plain and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-
-
 class Low(NamedTuple):
     """One adapter beside one linear layer, on the tokens of one segment: x[start:end] A B · scale is added."""
 
@@ -88,8 +37,6 @@ class Low(NamedTuple):
     a_gradient: Tensor | None
     """Where the gradient is added up, float32, shaped as ``a``; None outside training."""
     b_gradient: Tensor | None
-    turned: Tensor | None = None
-    """``a`` as rank × in, each row in one piece: on a CPU the product with few columns takes half the time that way."""
 
 
 class LowRankLinear(torch.autograd.Function):
@@ -129,7 +76,7 @@ def add_low_ranks(out: Tensor, x: Tensor, lows: Sequence[Low]) -> tuple[Tensor, 
     downs = []
     for low in lows:
         mine = x[low.start : low.end]
-        down = mine @ low.a if low.turned is None else (low.turned @ mine.t()).t()
+        down = mine @ low.a
         out[low.start : low.end].addmm_(down, low.b, alpha=low.scale)
         downs.append(down)
     return out, downs
