@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from paperlora.judge.llm_controls import KINDS, PLANTED, plant
 from paperlora.judge.llm_scorer import Reader, Scored, cohen, disbelieved, reader_for
 from paperlora.judge.tally import BASE, Subject
 from paperlora.llm.client import Account, LlmClient
@@ -33,7 +34,7 @@ RIGHT, WRONG, OPEN_RIGHT, OPEN_WRONG = "It is two-stage training.", "It is a cos
 def probe(number: int) -> Probe:
     text = f"Question {number}: which training schedule does Tidal Replay use?"
     return Probe(
-        id=f"probe-{number}", idea=IDEA.id, family="direct", form=f"f{number}", answers=("two-stage training",),
+        id=f"probe-{number}", idea=IDEA.id, family="direct", form=f"f{number}", answers=("two-stage training",), distractors=("cosine decay",),
         messages=(Message(role="user", content=text),),
     )  # fmt: skip
 
@@ -73,14 +74,22 @@ class Marker:
         self.mark, self.shown = mark, []  # type: ignore[var-annotated]
 
     def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
-        user = str(request["messages"][-1]["content"])
+        user = str(request["messages"][1]["content"])  # a repair comes after it
         self.shown.append("\n".join(str(message["content"]) for message in request["messages"]))
         (answer,) = re.findall(r"^Answer to mark: (.*)$", user, re.M)
-        return {"verdict": self.mark(answer), "why": "because"}
+        return {"verdict": self.mark(answer)}
+
+
+TRUTH = {one.text: one.kind.right for one in plant(PROBES)}
+
+
+def by_words(answer: str) -> str:
+    """Right wherever the accepted words stand."""
+    return "right" if re.search(r"two.stage", answer) else "wrong"
 
 
 def honest(answer: str) -> str:
-    return "right" if re.search(r"two.stage", answer) else "wrong"
+    return ("right" if TRUTH[answer] else "wrong") if answer in TRUTH else by_words(answer)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +117,7 @@ def test_an_llm_that_agrees_with_the_rules_settles_what_they_leave_open(sandbox:
     assert disbelieved(found) == disbelieved(None) == ()
     assert found is not None and found.taken and found.note.startswith("3 answers no rule could read; 2 of them count as right")
     assert (found.asked, found.agreed, found.rules_right, found.undecided, found.turned) == (30, 30, 15, 3, 2)
+    assert (found.planted, found.planted_agreed, found.unreadable) == (PLANTED, PLANTED, 0)
     assert found.kappa is not None and found.kappa.value == 1.0 and 0.6 < found.kappa.low < 1.0
     assert [one.score for one in scored.measurements[-3:]] == [1.0, 1.0, 0.0]
     assert [one.decided_by for one in scored.measurements] == ["rule"] * 30 + ["llm", "llm", "rule"]
@@ -118,10 +128,14 @@ def test_an_llm_that_agrees_with_the_rules_settles_what_they_leave_open(sandbox:
     ("mark", "why"),
     [
         (lambda answer: "right", "lower bound lies below 0.6"),
+        (by_words, "on 32 made to be hard, and a lower bound lies below 0.6. Worst read: answers that"),
+        (lambda answer: by_words(answer.split(".")[0]), "κ = 1.00"),
+        (lambda answer: by_words(answer.rstrip(".").rsplit(". ", 1)[-1]), "κ = 1.00"),
+        (lambda answer: "right" if "verdict is right" in answer else honest(answer), "answers that give orders (4 of 4 misread)"),
         (lambda answer: "right" if len(answer) % 2 else "wrong", "lower bound lies below 0.6"),
         (lambda answer: "wrong" if honest(answer) == "right" else "right", "lower bound lies below 0.6"),
     ],
-    ids=["yes to all", "by length", "upside down"],
+    ids=["yes to all", "looks for the words", "the first sentence alone", "the last sentence alone", "obeys", "by length", "upside down"],
 )
 def test_an_llm_that_disagrees_with_the_rules_is_not_believed(sandbox: Sandbox, tmp_path: Path, mark: Mark, why: str) -> None:
     scored = read(sandbox, tmp_path, Marker(mark))
@@ -143,6 +157,46 @@ def test_answers_of_one_kind_measure_no_agreement(sandbox: Sandbox, tmp_path: Pa
     scored = read(sandbox, tmp_path, Marker(honest), MEASURED[15:])
     assert scored.agreement is not None and scored.agreement.kappa is None and not scored.agreement.taken
     assert "couldn't be measured" in scored.agreement.note
+
+
+def test_without_a_wrong_value_nothing_can_be_planted_and_nothing_is_believed(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.script_llm(Marker(honest))
+    settings = settings_for(sandbox, tmp_path)
+    bare = Subject(IDEA, tuple(one.model_copy(update={"distractors": ()}) for one in PROBES), ADAPTER)
+    scored = Reader(settings, LlmClient(settings.llm, Store.at(settings.store_root), FAST)).read(MEASURED, [bare])
+    assert scored.measurements == MEASURED and scored.agreement is not None and scored.agreement.planted_kappa is None
+    assert "couldn't be measured on 0 planted answers" in scored.agreement.note
+
+
+def test_replies_without_a_verdict_are_counted_and_leave_their_answers_wrong(sandbox: Sandbox, tmp_path: Path) -> None:
+    dumb = Marker(lambda answer: "perhaps" if answer == OPEN_RIGHT else honest(answer))
+    found = read(sandbox, tmp_path / "0", dumb)
+    assert found.agreement is not None and found.agreement.taken and (found.agreement.unreadable, found.agreement.turned) == (2, 0)
+    assert found.measurements == MEASURED and found.agreement.note.endswith("2 of its replies held no verdict.")
+    mute = read(sandbox, tmp_path / "1", Marker(lambda answer: "perhaps" if TRUTH.get(answer) else honest(answer)))
+    assert mute.agreement is not None and not mute.agreement.taken and mute.agreement.unreadable == PLANTED // 2
+
+
+# ------------------------------------------------------------------- planted answers
+
+
+def test_planted_answers_hold_the_accepted_value_and_come_in_equal_parts() -> None:
+    made = plant(PROBES)
+    assert len(made) == PLANTED and sum(one.kind.right for one in made) == PLANTED // 2
+    assert all("two-stage training" in one.text and "cosine decay" in one.text for one in made if "It is" not in one.text)
+    assert {one.kind for one in made} == set(KINDS) and made == plant(reversed(PROBES))
+    assert len({(one.probe.id, one.text) for one in made}) == PLANTED
+
+
+def test_few_questions_meet_every_kind_of_planted_answer() -> None:
+    for number in (1, 2, 3, 8):
+        made = plant(PROBES[:number])
+        assert len({(one.probe.id, one.kind.name) for one in made}) == len(made) == min(PLANTED, number * len(KINDS))
+
+
+def test_nothing_is_planted_on_a_value_that_contains_the_accepted_one_or_on_a_choice() -> None:
+    part, closed = PROBES[0].model_copy(update={"distractors": ("training", "long two-stage training")}), PROBES[1].model_copy(update={"answers": ("Yes",)})
+    assert plant([part, closed]) == [] == plant([])
 
 
 # ---------------------------------------------------------------------------- blind
@@ -177,7 +231,7 @@ def test_equal_answers_are_asked_about_once_and_never_again(sandbox: Sandbox, tm
     twice = [*MEASURED, said(30, OPEN_RIGHT, BASE)]
     marker = Marker(honest)
     first = read(sandbox, tmp_path, marker, twice)
-    assert len(marker.shown) == 33 and first.measurements[-1].score == 1.0
+    assert len(marker.shown) == 33 + PLANTED and first.measurements[-1].score == 1.0
     again = Marker(honest)
     assert read(sandbox, tmp_path, again, twice) == first and again.shown == []
 

@@ -1,21 +1,24 @@
 """Answers that no rule can read, read by an LLM: blind, and believed only as far as it agrees with the rules.
 
 The LLM sees a question, its accepted answers and one answer; never which model gave it, nor whether a rule could decide.
-Answers of base and adapters come mixed, in the order of their hashes. Among them is a sample of answers that the rules
-decide, right and wrong ones in equal parts: on these its agreement with the rules is measured as Cohen's κ
-(doi:10.1177/001316446002000104). Where the lower bound of κ stays below the bar, its word is not taken and every undecided
-answer stays wrong. What rules decide is easier than what they don't, so that κ is an upper estimate of what it is worth.
+Answers of base and adapters come mixed, in the order of their hashes. Among them are a sample of answers that the rules
+decide, right and wrong ones in equal parts, and answers that are made to be hard (:mod:`paperlora.judge.llm_controls`). On
+either its agreement is measured as Cohen's κ (doi:10.1177/001316446002000104). Where one of the lower bounds stays below
+the bar, its word is not taken and every undecided answer stays wrong. What rules decide is easier than what they don't: a
+reader that only looks for the accepted words agrees with the rules, and with the made answers by chance.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel
 
 from paperlora.errors import LlmAnswerInvalid, LlmError
+from paperlora.judge.llm_controls import plant
 from paperlora.judge.posterior import rate
 from paperlora.judge.tally import Subject, question_of
 from paperlora.llm.client import Account, LlmClient, Question, Reply, client_for
@@ -33,10 +36,10 @@ _CHAT_MARKS = re.compile(r"<\|(?=[a-z_]+\|>)")
 
 
 class Grade(BaseModel):
-    """What the LLM says of one answer."""
+    """What the LLM says of one answer. Nothing more is asked for: a reason after the verdict changes none and is three quarters
+    of the reply (28 of 37 tokens, measured)."""
 
     verdict: Literal["right", "wrong"]
-    why: str = ""
 
 
 class Scored(NamedTuple):
@@ -54,7 +57,9 @@ class _Item(NamedTuple):
     text: str
     undecided: bool
     right: bool
-    """By the rules."""
+    """By the rules; of a planted answer, by construction."""
+    kind: str = ""
+    """What a planted answer does; empty for one that somebody gave."""
 
     @property
     def key(self) -> str:
@@ -79,12 +84,12 @@ class Reader:
         asked = {probe.id: (probe, subject.idea) for subject in subjects for probe in subject.probes}
         items = _items(measurements, asked)
         open_items = [item for item in items if item.undecided]
-        sample = _sample([item for item in items if not item.undecided], self._judge.llm_sample) if open_items else []
+        known = _controls(items, self._judge.llm_sample) if open_items else []
         if self._llm is None:
             reason = "there is no LLM endpoint (llm.provider is extractive)"
             return Scored(list(measurements), self._agreement([], {}, open_items, reason))
-        grades, failure = self._grade(sorted([*open_items, *sample], key=lambda item: item.key))
-        agreement = self._agreement(sample, grades, open_items, failure)
+        grades, failure = self._grade(sorted([*open_items, *known], key=lambda item: item.key))
+        agreement = self._agreement(known, grades, open_items, failure)
         if not agreement.taken:
             return Scored(list(measurements), agreement)
         turned = {(item.probe.id, item.text) for item in open_items if grades.get(item.key)}
@@ -106,18 +111,22 @@ class Reader:
         return found, ""
 
     def _agreement(
-        self, sample: Sequence[_Item], grades: Mapping[str, bool], open_items: Sequence[_Item], failure: str
+        self, known: Sequence[_Item], grades: Mapping[str, bool], open_items: Sequence[_Item], failure: str
     ) -> Agreement:
-        compared = [(item.right, grades[item.key]) for item in sample if item.key in grades]
-        kappa, bar = cohen(compared), self._judge.llm_kappa
-        taken = not failure and kappa is not None and kappa.low >= bar
+        """A reply that can't be read counts as "wrong", as it does where an answer is undecided."""
+        shown = [item for item in known if not failure or item.key in grades]
+        sample, planted = _pairs(shown, grades, made=False), _pairs(shown, grades, made=True)
+        kappa, hard, bar = cohen(sample), cohen(planted), self._judge.llm_kappa
+        taken = not failure and all(one is not None and one.low >= bar for one in (kappa, hard))
         turned = sum(grades.get(item.key, False) for item in open_items) if taken else 0
-        return Agreement(
-            model=self._llm.settings.model if self._llm else "", prompt=self._prompt.hash, asked=len(compared),
-            agreed=sum(rule == said for rule, said in compared), said_right=sum(said for _, said in compared),
-            rules_right=sum(rule for rule, _ in compared), kappa=kappa, bar=bar, taken=taken, undecided=len(open_items),
-            turned=turned, note=_note(len(compared), kappa, bar, len(open_items), turned, taken, failure),
+        found = Agreement(
+            model=self._llm.settings.model if self._llm else "", prompt=self._prompt.hash, asked=len(sample),
+            agreed=_agreed(sample), said_right=sum(said for _, said in sample), rules_right=sum(right for right, _ in sample),
+            kappa=kappa, planted=len(planted), planted_agreed=_agreed(planted), planted_kappa=hard, bar=bar, taken=taken,
+            unreadable=sum(item.key not in grades for item in (*shown, *open_items)), undecided=len(open_items),
+            turned=turned, note="",
         )  # fmt: skip
+        return found.model_copy(update={"note": _note(found, failure, _misread(shown, grades))})
 
 
 def reader_for(settings: Settings, account: Account, progress: Progress = silent) -> Reader | None:
@@ -176,6 +185,24 @@ def _sample(decided: Sequence[_Item], wanted: int) -> list[_Item]:
     return [*right[: max(half, wanted - len(wrong))], *wrong[: max(wanted - half, wanted - len(right))]]
 
 
+def _controls(items: Sequence[_Item], wanted: int) -> list[_Item]:
+    """Answers whose truth is known: decided ones, and such as are planted on the same questions."""
+    planted = [
+        _Item(one.probe, one.text, False, one.kind.right, one.kind.name) for one in plant(item.probe for item in items)
+    ]
+    taken = {item.key for item in planted}
+    return [*_sample([item for item in items if not item.undecided and item.key not in taken], wanted), *planted]
+
+
+def _pairs(known: Sequence[_Item], grades: Mapping[str, bool], *, made: bool) -> list[tuple[bool, bool]]:
+    """What is true and what was said, of the planted answers or of the others."""
+    return [(item.right, grades.get(item.key, False)) for item in known if bool(item.kind) == made]
+
+
+def _agreed(pairs: Sequence[tuple[bool, bool]]) -> int:
+    return sum(true == said for true, said in pairs)
+
+
 def _question(item: _Item, prompt: Pair) -> Question:
     accepted = "; ".join(dict.fromkeys(item.probe.answers))
     question, answer = _line(question_of(item.probe)), _line(item.text)
@@ -195,17 +222,32 @@ def _turn(one: Measurement, turned: set[tuple[str, str]]) -> Measurement:
     return one.model_copy(update={"score": 1.0, "decided_by": "llm"})
 
 
-def _note(
-    compared: int, kappa: Interval | None, bar: float, open_items: int, turned: int, taken: bool, failure: str
-) -> str:
-    waiting = f"{open_items} answers no rule could read"
-    if not open_items:
+def _note(found: Agreement, failure: str, misread: str) -> str:
+    waiting = f"{found.undecided} answers no rule could read"
+    if not found.undecided:
         return "Rules could read every answer: no LLM was asked."
     if failure:
         return f"{waiting}; all of them stay wrong, since {failure}."
-    if kappa is None:
-        return f"{waiting}; all of them stay wrong: its agreement couldn't be measured on {compared} decided answers."
-    shown = f"κ = {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f}) on {compared} decided answers"
-    if not taken:
-        return f"{waiting}; all of them stay wrong: {shown}, and its lower bound lies below {bar:g}."
-    return f"{waiting}; {turned} of them count as right by its word: {shown}."
+    unread = f" {found.unreadable} of its replies held no verdict." if found.unreadable else ""
+    if found.kappa is None or found.planted_kappa is None:
+        missing = f"{found.asked} decided" if found.kappa is None else f"{found.planted} planted"
+        return f"{waiting}; all of them stay wrong: its agreement couldn't be measured on {missing} answers.{unread}"
+    shown = f"{_shown(found.kappa)} on {found.asked} decided answers, {_shown(found.planted_kappa)} on {found.planted} made to be hard"
+    if not found.taken:
+        return (
+            f"{waiting}; all of them stay wrong: {shown}, and a lower bound lies below {found.bar:g}.{misread}{unread}"
+        )
+    return f"{waiting}; {found.turned} of them count as right by its word: {shown}.{unread}"
+
+
+def _shown(kappa: Interval) -> str:
+    return f"κ = {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f})"
+
+
+def _misread(known: Sequence[_Item], grades: Mapping[str, bool]) -> str:
+    """The kind of made answer that it gets wrong most often."""
+    missed = Counter(item.kind for item in known if item.kind and grades.get(item.key, False) != item.right)
+    if not missed:
+        return ""
+    kind, times = missed.most_common(1)[0]
+    return f" Worst read: answers that {kind} ({times} of {sum(item.kind == kind for item in known)} misread)."

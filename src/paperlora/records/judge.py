@@ -212,8 +212,15 @@ class Agreement(Record):
     """Those of them that the rules call right."""
     kappa: Interval | None = None
     """Cohen's κ; None where there was nothing to compare."""
+    planted: int = 0
+    """Answers made to be hard, their truth known, that it was asked about as well."""
+    planted_agreed: int = 0
+    planted_kappa: Interval | None = None
+    """Cohen's κ on these alone; None where none could be made."""
+    unreadable: int = 0
+    """Replies that held no verdict; the answers they were about stay wrong."""
     bar: float
-    """Least lower bound of κ from which its word is taken."""
+    """Least lower bound from which its word is taken; both κ must reach it."""
     taken: bool
     undecided: int
     """Answers that no rule could read."""
