@@ -13,11 +13,12 @@ from uuid import UUID
 from prefect import Task, runtime
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.settings import get_current_settings
 
 from paperlora.errors import PaperLoraError
 from paperlora.llm.budget import Account
 from paperlora.records import Reject
-from paperlora.settings import Settings, load_settings
+from paperlora.settings import PrefectSettings, Settings, load_settings
 from paperlora.store import Store
 
 LEAST_SECONDS_BETWEEN_UPDATES = 1.0
@@ -29,7 +30,17 @@ def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, PaperLoraError) and error.transient
 
 
-RETRY: dict[str, Any] = {"retries": 2, "retry_delay_seconds": [5, 60], "retry_condition_fn": is_transient}
+def retry_pauses(retries: int) -> list[float]:
+    """Seconds before each retry, as Prefect's own setting has them: ``paperlora up`` fills it from ``prefect.retry_seconds``.
+
+    Tasks are defined when their module is loaded, before any settings file is known, so they can't read that one.
+    """
+    given = get_current_settings().tasks.default_retry_delay_seconds or list(PrefectSettings().retry_seconds)
+    pauses = [float(pause) for pause in given] if isinstance(given, list) else [float(given)]
+    return [*pauses, *pauses[-1:] * retries][:retries]
+
+
+RETRY: dict[str, Any] = {"retries": 2, "retry_delay_seconds": retry_pauses, "retry_condition_fn": is_transient}
 
 
 class ProgressArtifact:

@@ -8,6 +8,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+IDLE_FIRST = ("test_flows", "test_ingest_flow")
+"""Modules that mostly wait for processes of their own: begun first, they do not come last."""
+
+# Read when torch is loaded, here and in every process that a test starts. Idle threads that spin take the core from
+# whoever has work, and tests that run beside each other have one core each.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where modules are dealt out to several processes, what takes longest must not come last."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.path.stem not in IDLE_FIRST)
 
 
 @pytest.fixture(scope="session")

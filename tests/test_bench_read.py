@@ -56,7 +56,9 @@ def test_folder_without_papers(tmp_path: Path) -> None:
         bench.bench_read(tmp_path)
 
 
-def test_command_prints_json(folder: Path) -> None:
+def test_command_prints_json(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = bench.sides(1)[0]  # what every side reads is another test's
+    monkeypatch.setattr(bench, "sides", lambda cores: (plain,))
     done = CliRunner().invoke(app, ["bench", "read", str(folder), "--copies", "1", "--repeats", "1", "--no-peers", "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["rows"][0]["pages"] == 6

@@ -6,12 +6,15 @@ One stack serves the module. What is proved by counting: a stage that failed is 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from prefect.settings import PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS, temporary_settings
+from waiting import until
 
 from paperlora.catalog import open_catalog
 from paperlora.control import stack
@@ -22,8 +25,14 @@ from paperlora.sandbox.corpus import PAPERS, TOPICS
 from paperlora.sandbox.server import Sandbox
 from paperlora.settings import Settings, load_settings
 from paperlora.store import Store, read_json
+from tasks.policy import retry_pauses
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(900)
+
+PORT = 20_000 + os.getpid() % 10_000
+"""First port that is tried: another one in every session that runs the tests on this machine."""
+LONGEST = 400.0
+"""Seconds that a run is waited for: some thirty where the machine has nothing else to do."""
 
 
 class House(NamedTuple):
@@ -55,7 +64,7 @@ recipe = {{ rank = 4, alpha = 8.0, learning_rate = 1e-3, epochs = 2.0, checkpoin
 train = {{ max_adapters = 3, bank_size = 3 }}
 ideas = {{ max_per_paper = 2 }}
 judge = {{ max_new_tokens = 6 }}
-prefect = {{ port = 4610 }}
+prefect = {{ port = {PORT}, retry_seconds = [0.2, 0.4] }}
 {topics}
 """)
     return path
@@ -75,14 +84,20 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             stack.stop(settings)
 
 
-def settle(api: PrefectApi, run: Run, seconds: float = 240.0) -> Run:
-    deadline = time.monotonic() + seconds
+def settle(api: PrefectApi, run: Run) -> Run:
+    deadline = time.monotonic() + LONGEST
     while True:
         run = api.run(run.id)
         if run.final:
             return run
         assert time.monotonic() < deadline, f"{run.name} is still {run.state_name}"
-        time.sleep(0.5)
+        time.sleep(0.2)
+
+
+def tries(api: PrefectApi, run: Run) -> dict[str, int]:
+    """How often each task of a run was tried."""
+    found = api._ask("POST", "/task_runs/filter", {"flow_runs": {"id": {"any_": [run.id]}}})
+    return {task["name"].rsplit("-", 1)[0]: task["run_count"] for task in found}
 
 
 def trained_steps(settings: Settings) -> dict[str, float]:
@@ -95,6 +110,15 @@ def stages(api: PrefectApi, run: Run) -> dict[str, str]:
     return {api.flow_name(child): child.state for child in api.children(run)}
 
 
+def test_a_task_waits_as_long_as_prefects_setting_says_before_it_is_tried_again() -> None:
+    assert retry_pauses(2) == list(Settings().prefect.retry_seconds)
+    assert retry_pauses(3) == [5, 60, 60]
+    with temporary_settings({PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS: 0.5}):
+        assert retry_pauses(2) == [0.5, 0.5]
+    with temporary_settings({PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS: [1, 2, 3]}):
+        assert retry_pauses(2) == [1, 2]
+
+
 def test_failed_stage_retried_in_the_ui_carries_the_night_on(house: House) -> None:
     """The LLM endpoint is down: distill fails. Retry of that child is all it takes."""
     house.sandbox.fault("llm.chat", "unavailable")
@@ -104,13 +128,13 @@ def test_failed_stage_retried_in_the_ui_carries_the_night_on(house: House) -> No
     fetched = {name: count for name, count in house.sandbox.counts.items() if name.startswith(("arxiv", "s2"))}
     assert fetched["arxiv.pdf"] > 0
 
-    house.sandbox.heal()
     failed = next(child for child in house.api.children(night) if child.state == "FAILED")
+    until(lambda: tries(house.api, failed).get("ideas") == 3, LONGEST)  # the server books what tasks did a little later
+
+    house.sandbox.heal()
     house.api.retry(failed)
     assert settle(house.api, failed).state == "COMPLETED"
-    deadline = time.monotonic() + 60
-    while house.api.run(night.id).state == "FAILED" and time.monotonic() < deadline:
-        time.sleep(0.5)
+    until(lambda: house.api.run(night.id).state != "FAILED", LONGEST)
     ended = settle(house.api, night)
     assert ended.state == "COMPLETED", house.api.last_error(ended)
     assert stages(house.api, night) == dict.fromkeys(("ingest", "distill", "train", "judge", "reflect"), "COMPLETED")

@@ -185,6 +185,7 @@ def _environment(settings: Settings, config: Path | None, stack: Stack) -> dict[
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+        "PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS": json.dumps(settings.prefect.retry_seconds),
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_CLIENT_MAX_RETRIES": "10",
         # Two processes whose idle threads spin slow each other down many times over.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -236,3 +236,6 @@ class PrefectSettings(Group):
 
     port: int = Field(default=4200, ge=1, le=65535)
     """First port tried; where it is taken, the next free one."""
+    retry_seconds: tuple[Annotated[float, Field(ge=0)], ...] = Field(default=(5.0, 60.0), min_length=1)
+    """Pauses before a task that failed for a passing reason is tried again; the last one stays. Workers that you start
+    yourself take theirs from PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS."""
