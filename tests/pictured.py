@@ -13,6 +13,7 @@ from paperlora.records import (
     Adapter,
     AdapterGeometry,
     AdapterReport,
+    Agreement,
     BaseModelId,
     Checkpoint,
     Correlation,
@@ -90,6 +91,7 @@ def pictured(size: Size = SMALL) -> ReportData:
         doses=[DosePoint(adapter=v.adapter, idea=v.idea, step=12, direct=rate(8, 12), trained_form=rate(5, 6)) for v in verdicts[:4]],
         priors=[PriorBin(low=low, high=2 * low, absorbed=rate(9 - n, 12), resisted=n, not_learned=3) for n, low in enumerate((0.1, 0.2, 0.4))],
         merges=[merge_of(ids[:5], "ties"), merge_of(ids[:5], "linear")],
+        agreements=[agreement_of(0.31, taken=False), agreement_of(0.88, taken=True)],
         rounds={verdict.id: n // (len(verdicts) // 2 + 1) for n, verdict in enumerate(verdicts)},
         base=BASE.name,
         created=datetime(2099, 2, 2, 3, 4, tzinfo=UTC),
@@ -134,7 +136,7 @@ def check_of(name: str, dice: random.Random) -> DamageCheck:
     reach = bound.neutral + 0.9 * (bound.limit - bound.neutral)
     noise = abs(bound.limit - bound.neutral) / 6
     return DamageCheck(
-        name=name, value=value, asked=24, bound=bound.limit, noise=noise, placebo=reach, placebos=4, broken=bound.passed(value)
+        name=name, value=value, asked=24, bound=bound.limit, noise=noise, placebo=reach, placebos=4, placebo_mean=bound.neutral, broken=bound.passed(value)
     )
 
 
@@ -165,6 +167,14 @@ def whys_of(verdict: Verdict, count: int, dice: random.Random) -> list[Why]:
         })
         for n in range(count)
     ]  # fmt: skip
+
+
+def agreement_of(kappa: float, taken: bool) -> Agreement:
+    return Agreement(
+        model="a reader", prompt="p", asked=60, agreed=57 if taken else 40, said_right=31, rules_right=30,
+        kappa=Interval(value=kappa, low=kappa - 0.14, high=kappa + 0.07), bar=0.6, taken=taken, undecided=12, turned=5 if taken else 0,
+        note="12 answers no rule could read.",
+    )  # fmt: skip
 
 
 def grids_of(adapter: str, dice: random.Random) -> list[GridCell]:

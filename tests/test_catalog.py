@@ -8,7 +8,20 @@ from pathlib import Path
 import pytest
 
 from paperlora.catalog import Catalog, item_id
-from paperlora.records import Document, Idea, Lesson, MicroDataset, Paper, Quote, Reject, Section
+from paperlora.judge.stability import REPEAT
+from paperlora.records import (
+    Document,
+    Idea,
+    Interval,
+    Lesson,
+    MicroDataset,
+    Paper,
+    Quote,
+    Rate,
+    Reject,
+    Section,
+    Verdict,
+)
 from paperlora.store import Store, write_json, write_jsonl
 
 PAPER = Paper(id="arxiv:9901.00001", title="Tidal Replay", sources=("arxiv",))
@@ -75,6 +88,29 @@ def test_counts_lineage_and_rebuild(store: Store, datasets: Store, catalog: Cata
     assert dataset.ancestors == ("arxiv:9901.00001v1", "document:arxiv:9901.00001v1", item_id(IDEA), "lesson-1")
     assert catalog.rebuild([store, datasets]) == 3
     assert catalog.status() == status
+
+
+def test_verdicts_of_other_seeds_count_no_topic_twice(store: Store, datasets: Store, catalog: Catalog) -> None:
+    """Three seeds absorb one idea: one success. Each can be shown, and the lessons of all stay."""
+    rate = Rate(right=12, asked=12, low=0.8, high=1.0)
+    verdicts = [
+        Verdict(
+            id=f"v{seed}", idea=IDEA.id, adapter=f"a{seed}", paper=PAPER.key, topic="memory", claim="c", kind="ABSORBED_DEEP", reason="r",
+            flags=(REPEAT,) if seed else (), base=rate, adapted=rate, gain=Interval(value=0.0, low=0.0, high=0.0),
+        )
+        for seed in range(3)
+    ]  # fmt: skip
+    with store.writing("papers", "p") as draft:
+        write_jsonl(draft.path / "papers.jsonl", [PAPER.model_copy(update={"topics": ("memory",)})])
+    with store.writing("judgements", "j") as draft:
+        write_jsonl(draft.path / "verdicts.jsonl", verdicts)
+    catalog.refresh([store, datasets])
+    (topic,) = catalog.topics()
+    assert (topic.absorbed, topic.verdicts) == (1, 1)
+    assert catalog.status().verdicts == {"ABSORBED_DEEP": 1} and catalog.status().repeats == 2
+    assert len(catalog.records("verdict")) == 3
+    entries = [catalog.show(one.id) for one in verdicts]
+    assert [entry.role for entry in entries if entry] == ["", "repeat", "repeat"]
 
 
 def test_show_takes_the_beginning_of_an_id_literally(store: Store, datasets: Store, catalog: Catalog) -> None:

@@ -103,6 +103,21 @@ def test_catalog_of_the_first_version_is_taken_over_without_loss(catalog_url: st
     assert catalog.canonical([paper("doi:10.1000/x")])[0].id == "arxiv:2405.00002"
 
 
+def test_verdicts_of_later_seeds_are_found_in_a_catalog_from_before(catalog_url: str) -> None:
+    """Two thousand verdicts, every third of another seed: no folder is read again for that."""
+    first_version(catalog_url).dispose()
+    engine = sa.create_engine(catalog_url)
+    flags = [["REPEAT", "ONE_WAY"] if number % 3 == 2 else ["ONE_WAY"] for number in range(2100)]
+    cast = "CAST(:record AS JSON)" if engine.dialect.name == "postgresql" else ":record"
+    with engine.begin() as connection:
+        rows = [{"id": f"v{number}", "record": json.dumps({"paper": "arxiv:2405.00001v1", "flags": own})} for number, own in enumerate(flags)]
+        statement = f"INSERT INTO items VALUES (:id, 'verdict', 'PARTIAL', 'u', '2026-01-05 10:00:00.000000', {cast})"
+        connection.execute(sa.text(statement), rows)
+    engine.dispose()
+    status = Catalog(catalog_url).status()
+    assert (status.verdicts, status.repeats, status.placebos) == ({"PARTIAL": 1400}, 700, 0)
+
+
 def test_tables_are_what_the_migrations_make(catalog_url: str) -> None:
     database = Database(catalog_url)
     with database.reading() as connection:

@@ -37,7 +37,7 @@ from paperlora.store import Store, write_jsonl
 HOSTILE = "</template><script>document.title='PWNED'</script><img src=x onerror=alert(1)>"
 NAMES = {
     "states", "forest", "plane", "checks", "cross", "overlap", "layers", "spectra", "grid-position", "grid-template",
-    "grid-option_order", "actions", "seeds", "scales", "peaks", "priors", "merge-ties-1", "merge-linear-1",
+    "grid-option_order", "actions", "seeds", "scales", "peaks", "priors", "merge-ties-1", "merge-linear-1", "agreement",
 }  # fmt: skip
 
 
@@ -99,6 +99,45 @@ def test_placebos_are_the_cloud_and_no_adapter() -> None:
     assert "13 checks of 12 adapters" in checks.caption
     without = pictured()._replace(adapter_reports=[r for r in pictured().adapter_reports if not r.placebo])
     assert "No placebo adapter was judged" in pictures(without)["plane"].caption
+
+
+def test_few_placebos_are_said_to_show_only_gross_drift() -> None:
+    """How far out the bound lies is told by their number; from six on nothing is held back, and without any that is said."""
+
+    def caption(placebos: int) -> str:
+        reports = [
+            report.model_copy(update={"checks": tuple(check.model_copy(update={"placebos": placebos}) for check in report.checks)})
+            for report in pictured().adapter_reports
+        ]
+        return str(pictures(pictured()._replace(adapter_reports=reports))["checks"].caption)
+
+    assert "With 3 placebos the 99% bound lies 8.0 of their standard deviations beyond their mean" in caption(3)
+    assert "show only gross drift" in caption(3) and "show only gross drift" in caption(5)
+    assert "lies 3.6 of their" in caption(6) and "gross" not in caption(6)
+    assert "held against the method&#39;s bounds alone" in caption(0) and "With" not in caption(0).partition("proof of health")[2]
+
+
+def test_an_llm_that_was_not_believed_is_told_beside_one_that_was() -> None:
+    picture = pictures(pictured())["agreement"]
+    assert "believed only where the whole interval lies at or above the bar: 1 of 2 times" in picture.caption
+    assert "5 of 24 answers that no rule could read count as right" in picture.caption
+    assert picture.table and [(row[1], row[2], row[5], row[7]) for row in picture.table.rows] == [
+        ("+0.88 [+0.74, +0.95]", "57 of 60", "yes", "5"), ("+0.31 [+0.17, +0.38]", "40 of 60", "no", "0"),
+    ]  # fmt: skip
+    unmeasured = pictured().agreements[0].model_copy(update={"kappa": None, "asked": 0, "agreed": 0})
+    alone = pictures(pictured()._replace(agreements=[unmeasured]))["agreement"]
+    assert alone.table and alone.table.rows[0][1] == "not measured"
+
+
+def test_verdicts_of_other_seeds_are_no_further_successes() -> None:
+    data = pictured()
+    kind = {"kind": "ABSORBED_DEEP"}
+    first = data.verdicts[0].model_copy(update=kind)
+    again = [data.verdicts[place].model_copy(update={**kind, "idea": first.idea, "flags": ("REPEAT",)}) for place in (3, 6)]
+    calm = [report.model_copy(update={"damaged": False}) for report in data.adapter_reports]
+    page = render(data._replace(verdicts=[first, *again], adapter_reports=calm))
+    assert "<strong>1 of 1</strong> idea judged" in page and "2 more verdicts of adapters with other seeds" in page
+    assert "other seeds" not in render(data._replace(verdicts=[first]))
 
 
 def test_a_nil_correlation_is_told_beside_both_matrices() -> None:
@@ -301,13 +340,15 @@ def test_what_judgements_hold_is_gathered_and_old_ones_may_lack_it(tmp_path: Pat
     with store.writing("judgements", "older") as draft:
         for name in ("verdicts", "reports", "measurements", "diagnoses"):
             write_jsonl(draft.path / f"{name}.jsonl", old if name == "verdicts" else ())
+    write_judgement(store, "newer", [], agreement=data.agreements)
     write_judgement(store, "new", new, grids=changed, whys=data.whys[:7], overlaps=data.overlaps[:4])
     with store.writing("merges", "m") as draft:
         (draft.path / "merge.json").write_text(data.merges[0].model_dump_json(), encoding="utf-8")
     found = collect_report(settings)
     assert [cell.right for cell in found.grids] == [0, 0, 0, *(cell.right for cell in data.grids[3:5])]
     assert (len(found.whys), len(found.overlaps), len(found.merges), found.stability) == (7, 4, 1, ())
-    assert [found.rounds[verdict.id] for verdict in data.verdicts[:4]] == [0, 0, 2, 2]
+    assert [found.rounds[verdict.id] for verdict in data.verdicts[:4]] == [0, 0, 3, 3]
+    assert list(found.agreements) == list(data.agreements)
 
 
 def write_judgement(store: Store, key: str, verdicts: tuple[Verdict, ...] | list[Verdict], **held: object) -> None:

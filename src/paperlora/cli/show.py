@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from paperlora.catalog import Catalog, Entry, Stale
     from paperlora.control.inside import Seen
 
-ORDER = ("paper", "document", "idea", "dataset", "adapter", "verdict", "lesson")
+ORDER = ("paper", "document", "idea", "dataset", "adapter", "placebo dataset", "placebo", "verdict", "lesson")
 LISTED = 6
 LONGEST_FIELD = 300
 
@@ -49,7 +49,7 @@ def show(
     if as_json:
         print_json(_plain(entry, seen))
         return
-    console.print(f"[bold]{entry.kind}[/bold] {escape(entry.id)}", highlight=False, soft_wrap=True)
+    console.print(f"[bold]{_name(entry)}[/bold] {escape(entry.id)}", highlight=False, soft_wrap=True)
     fields = Table.grid(padding=(0, 2))
     fields.add_column(style="dim", no_wrap=True)
     fields.add_column(overflow="fold")
@@ -57,6 +57,12 @@ def show(
         fields.add_row(name, escape(text))
     console.print(fields)
     _show_duty(entry)
+
+
+def _name(entry: Entry) -> str:
+    if entry.role == "placebo":
+        return f"placebo {entry.kind}, taught nothing of any paper:"
+    return f"{entry.kind}, of another seed:" if entry.role == "repeat" else entry.kind
 
 
 def _inside(catalog: Catalog, entry: Entry) -> Seen | None:

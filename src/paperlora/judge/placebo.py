@@ -17,6 +17,8 @@ from scipy.special import stdtrit
 LEAST = 2
 """Placebos from which a spread can be had."""
 LEVEL = 0.99
+FEW = 6
+"""Placebos below which only gross damage lies beyond their bound."""
 
 
 def percentile(values: Sequence[float], harm: int) -> float | None:
@@ -31,8 +33,12 @@ def percentile(values: Sequence[float], harm: int) -> float | None:
     """
     if len(values) < LEAST:
         return None
-    reach = float(stdtrit(len(values) - 1, LEVEL)) * statistics.stdev(values) * math.sqrt(1 + 1 / len(values))
-    return statistics.fmean(values) + harm * reach
+    return statistics.fmean(values) + harm * spreads(len(values)) * statistics.stdev(values)
+
+
+def spreads(count: int) -> float:
+    """How many standard deviations of so many placebos (two at least) the bound lies beyond their mean."""
+    return float(stdtrit(count - 1, LEVEL)) * math.sqrt(1 + 1 / count)
 
 
 def by_measure(placebos: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, ...]]:

@@ -12,6 +12,7 @@ from paperlora.records import (
     Adapter,
     AdapterGeometry,
     AdapterReport,
+    Agreement,
     Correlation,
     CrossProbe,
     Diagnosis,
@@ -68,6 +69,7 @@ def collect_report(settings: Settings) -> ReportData:
         doses=_newest(judgements, "doses", DosePoint, lambda one: (one.adapter, one.idea)),
         priors=_last(judgements, "priors", PriorBin),
         merges=[read_json(folder / "merge.json", Merge) for folder in _newest_last(store.folders("merges"))],
+        agreements=_every(judgements, "agreement", Agreement),
         rounds=_rounds(judgements),
         lessons=lessons,
         rejects=rejects,
@@ -104,6 +106,12 @@ def _last(judgements: Sequence[Path], name: str, kind: type[Kind]) -> tuple[Kind
     """What the newest judgement that has any says: these belong together and to its own adapters."""
     files = [file for folder in judgements if (file := folder / f"{name}.jsonl").exists()]
     return next((tuple(found) for file in reversed(files) if (found := read_jsonl(file, kind))), ())
+
+
+def _every(judgements: Sequence[Path], name: str, kind: type[Kind]) -> tuple[Kind, ...]:
+    """Everything that any judgement says, oldest first."""
+    files = [file for folder in judgements if (file := folder / f"{name}.jsonl").exists()]
+    return tuple(one for file in files for one in read_jsonl(file, kind))
 
 
 def _rounds(judgements: Sequence[Path]) -> dict[str, int]:

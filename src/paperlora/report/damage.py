@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from paperlora.judge.bounds import BOUNDS
+from paperlora.judge.bounds import BOUNDS, DRIFTS
+from paperlora.judge.placebo import FEW, LEAST, spreads
 from paperlora.records import DamageCheck
 from paperlora.report import svg
 from paperlora.report.charts import GAIN_LINE, NLL_LINE, finite
+from paperlora.report.measures import measure_name
 from paperlora.report.picture import Picture, counted, table, words
 from paperlora.report.text import number, signed, small
 from paperlora.report.views import AdapterView, Index
@@ -48,7 +50,7 @@ def gain_against_damage(adapters: Sequence[AdapterView], index: Index) -> Pictur
         _plane(places),
         words(
             f"{counted(len(taught), 'adapter')}, one point each: mean gain of its ideas to the right, drift on unrelated text upward.",
-            "Filled squares are flagged as damaged, by any check, not by drift alone.",
+            "Squares are flagged as damaged, by any check, not by drift alone; circles are not.",
             f"Crosses at the left edge: {counted(cloud, 'placebo adapter')}, which learned no paper; what they drift is what any training does."
             if cloud
             else "No placebo adapter was judged, so what any training does to a base is not known here.",
@@ -97,9 +99,11 @@ def _plane(places: Sequence[Place]) -> Markup:
     drifts = [place.drift for place in places]
     up = svg.Scale(min(0.0, *drifts, 0.0), max(2 * NLL_LINE, *(1.1 * drift for drift in drifts), 0.0), 236, 14)
     label = f"gain against damage: {len(gains)} adapters, {len(places) - len(gains)} placebos"
-    points = [_point(place, across, up) for place in places]
+    points = [_point(place, across, up, len(gains)) for place in places]
     named = _names(places, across, up) if len(gains) <= NAMED else []
-    return svg.picture(448, 274, label, *_axes(across, up), *points, *named)
+    # above the points, or hundreds of them cover it
+    bound = svg.text(426, up(NLL_LINE) - 4, f"the method's bound {NLL_LINE}", "t small haloed", "end")
+    return svg.picture(448, 274, label, *_axes(across, up), *points, *named, bound)
 
 
 def _names(places: Sequence[Place], across: svg.Scale, up: svg.Scale) -> list[Markup]:
@@ -124,7 +128,6 @@ def _axes(across: svg.Scale, up: svg.Scale) -> list[Markup]:
         svg.line(across(GAIN_LINE), 14, across(GAIN_LINE), 236, "rule"),
         svg.line(46, up(0), 430, up(0), "grid"),
         svg.line(46, up(NLL_LINE), 430, up(NLL_LINE), "rule bad"),
-        svg.text(426, up(NLL_LINE) - 4, f"the method's bound {NLL_LINE}", "t small", "end"),
         *(svg.text(across(at), 250, signed(at, 1) if at else "0", "t small", "middle") for at in ticks),
         *(
             svg.text(42, up(at) + 4, number(at), "t small", "end")
@@ -137,14 +140,15 @@ def _axes(across: svg.Scale, up: svg.Scale) -> list[Markup]:
     ]  # fmt: skip
 
 
-def _point(place: Place, across: svg.Scale, up: svg.Scale) -> Markup:
+def _point(place: Place, across: svg.Scale, up: svg.Scale, many: int) -> Markup:
     y = up(place.drift)
     if place.placebo:
         cross = svg.path(f"M56 {y - 4:.1f}l8 8m0 -8l-8 8", "cross")
         return svg.element("g", svg.hint(f"placebo ({place.placebo}): drift {signed(place.drift, 3)}"), cross)
     x = across(place.gain)
     hint = svg.hint(f"{place.code}: mean gain {signed(place.gain)}, drift {signed(place.drift, 3)} nats a token")
-    mark = svg.box(x - 5, y - 5, 10, 10, "point g-wrong") if place.damaged else svg.dot(x, y, 5, "point ring g-good")
+    size = 5 if many <= NAMED else 3  # hundreds of large marks hide each other
+    mark = svg.box(x - size, y - size, 2 * size, 2 * size, "point ring g-wrong") if place.damaged else svg.dot(x, y, size, "point ring g-good")
     return svg.element("g", hint, mark)
 
 
@@ -180,12 +184,24 @@ def checks(index: Index) -> Picture | None:
             "Grey band: the base against itself, asked again (noise floor). Dotted line: where damage begins, one for each recipe where placebos move it. Triangle: what one more placebo",
             "adapter of the recipe stays within with 99% probability, where there are placebos. A dot beyond the bound that is not filled is not shown to lie there",
             "with so few questions: that is no proof of health.",
+            _reach_in_words(found),
         ),
         table(
-            ("Check", "Bound", "Noise", "Placebo 99%", "Placebos", "Broken", "Worst"),
+            ("Check", "Bound", "Noise", "Placebo mean", "Placebo 99%", "Placebos", "Broken", "Worst"),
             [_line(name, found[name]) for name in order],
         ),
     )
+
+
+def _reach_in_words(found: Mapping[str, Sequence[_Seen]]) -> str:
+    """What placebos can't show while there are few of them: the bound stands for a percentile that nobody could count."""
+    drifts = [one for name in DRIFTS for one in found.get(name, ()) if not one.placebo]
+    counts = sorted({one.check.placebos for one in drifts})
+    known = [count for count in counts if count >= LEAST]
+    said = " ".join(f"With {count} placebos the 99% bound lies {number(spreads(count), 1)} of their standard deviations beyond their mean." for count in known)
+    bare = "Adapters of recipes without two placebos are held against the method's bounds alone." if drifts and counts[0] < LEAST else ""
+    few = f"Fewer than {FEW} show only gross drift: more of it than the recipe's own may stand unnoticed below that bound." if known and known[0] < FEW else ""
+    return " ".join(part for part in (said, few, bare) if part)
 
 
 def _line(name: str, seen: Sequence[_Seen]) -> tuple[str, ...]:
@@ -193,10 +209,12 @@ def _line(name: str, seen: Sequence[_Seen]) -> tuple[str, ...]:
     bounds = sorted({one.check.bound for one in own})
     worst = max(own, key=lambda one: _harm(name) * one.check.value)
     placebos = [one.check.placebo for one in own if one.check.placebo is not None]
+    means = [one.check.placebo_mean for one in own if one.check.placebo_mean is not None]
     return (
-        name.replace("_", " "),
+        measure_name(name),
         " / ".join(map(small, bounds[:4])),
         small(median(one.check.noise for one in own)),
+        small(median(means)) if means else "none",
         small(median(placebos)) if placebos else "none",
         str(max(one.check.placebos for one in own)),
         f"{sum(one.check.broken for one in own)} of {len(own)}",
@@ -217,7 +235,7 @@ def _strip(name: str, seen: Sequence[_Seen]) -> Markup:
     across = svg.Scale(min(ends) - margin, max(ends) + margin, 12, _WIDE - 22)
     band = across(neutral - noise), across(neutral + noise)
     drawn = [
-        svg.text(12, 13, name.replace("_", " "), "t strong"),
+        svg.text(12, 13, measure_name(name), "t strong"),
         svg.box(band[0], 20, max(band[1] - band[0], 1), 50, "noise"),
         svg.line(across(neutral), 20, across(neutral), 70, "axis"),
         *(svg.line(across(bound), 20, across(bound), 70, "rule bad") for bound in bounds),
@@ -228,7 +246,7 @@ def _strip(name: str, seen: Sequence[_Seen]) -> Markup:
     if placebos:
         x = across(median(placebos))
         drawn.append(svg.path(f"M{x:.1f} 70l-5 9h10z", "node"))
-    told = f"{name.replace('_', ' ')}: {sum(one.check.broken for one in seen)} of {len(seen)} adapters beyond the bound"
+    told = f"{measure_name(name)}: {sum(one.check.broken for one in seen)} of {len(seen)} adapters beyond the bound"
     return svg.picture(_WIDE, _HIGH, told, *drawn)
 
 

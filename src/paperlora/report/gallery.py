@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from paperlora.report import beliefs, damage, figures, forest, grids, layers, matrices, outcomes, sankey
+from paperlora.report import agreement, beliefs, damage, figures, forest, grids, layers, matrices, outcomes, sankey
 from paperlora.report.picture import Picture
 from paperlora.report.views import AdapterView, Index, VerdictView
 
@@ -22,7 +22,7 @@ class Gallery(NamedTuple):
     asked: tuple[Picture, ...]
     """How it depends on the question."""
     tried: tuple[Picture, ...]
-    """Other seeds, strengths, merges, and what was predicted."""
+    """Other seeds, strengths, merges, what was predicted, and whether an LLM was believed."""
 
     def further(self) -> list[tuple[str, str]]:
         """Anchor and short name of the sections that there are beside the first one."""
@@ -44,7 +44,7 @@ def gallery(index: Index, verdicts: Sequence[VerdictView], adapters: Sequence[Ad
         broke=_there(damage.checks(index), *crossed),
         inside=layers.geometry_pictures(index),
         asked=grids.grid_pictures(index.data.grids),
-        tried=_there(outcomes.predictions(index), outcomes.seeds(index), outcomes.scales(index), beliefs.peaks(index), beliefs.priors(index), *outcomes.merges(index)),
+        tried=_there(outcomes.predictions(index), outcomes.seeds(index), outcomes.scales(index), beliefs.peaks(index), beliefs.priors(index), *outcomes.merges(index), agreement.agreement(index)),
     )
 
 
