@@ -213,5 +213,6 @@ def test_stack_is_found_and_knows_its_pools(house: House) -> None:
     assert running is not None
     assert set(house.api.pools()) == {"cpu", "gpu"}
     assert len(stack.members(running.id)) >= 3
+    assert stack._environment(house.settings, house.config, running)["PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS"] == "[0.2, 0.4]"
     paper = read_json(Path(Store.at(house.settings.store_root).folders("documents")[0]) / "paper.json", Paper)
     assert paper.topics

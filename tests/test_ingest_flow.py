@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,10 @@ from paperlora.sandbox.server import Sandbox
 from paperlora.settings import Settings, load_settings
 from paperlora.store import Store
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+PORT = 20_000 + os.getpid() % 10_000
+"""First port that is tried: another one in every session that runs the tests on this machine."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ home = "{folder / "var"}"
 datasets = "{folder / "datasets"}"
 arxiv = {{ url = "{sandbox.arxiv_url}", delay_seconds = 0.0 }}
 reading = {{ batch = 2, prefer = ["pdf"] }}
-prefect = {{ port = 4640 }}
+prefect = {{ port = {PORT} }}
 {topics}
 """)
     return path
@@ -56,7 +60,7 @@ def api(config: Path) -> Iterator[PrefectApi]:
         stack.stop(settings)
 
 
-def settle(api: PrefectApi, run: Run, seconds: float = 200.0) -> Run:
+def settle(api: PrefectApi, run: Run, seconds: float = 400.0) -> Run:
     deadline = time.monotonic() + seconds
     while not (run := api.run(run.id)).final:
         assert time.monotonic() < deadline, f"{run.name} is still {run.state_name}"
