@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from paperlora.llm.book import Call
+from paperlora.llm.client import book_address, open_book
+from paperlora.llm.usage import NOTHING, Usage
+from paperlora.records import Agreement, Interval
 from paperlora.sandbox.server import Sandbox
+from paperlora.settings import Settings
+from paperlora.store import Store, write_jsonl
 
 
 def paperlora(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -43,8 +49,41 @@ def test_status_of_an_empty_house(tmp_path: Path) -> None:
     done = paperlora("status", "--json", cwd=tmp_path)
     assert json.loads(done.stdout) == {
         "papers": 0, "documents": 0, "ideas": 0, "datasets": 0, "adapters": 0, "lessons": 0, "verdicts": {}, "rejects": {},
-        "waiting": 0, "stale": 0,
-    }
+        "waiting": 0, "stale": 0, "placebos": 0, "repeats": 0, "agreement": None,
+        "llm": {"days": [], "total": dict.fromkeys(
+            ("requests", "kept", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "usd"), 0
+        )},
+    }  # fmt: skip
+    # Who only looks leaves no account behind.
+    assert not list(tmp_path.rglob("llm*"))
+
+
+def test_status_tells_what_llms_cost_a_day_and_whether_one_was_believed(tmp_path: Path) -> None:
+    """Days apart, newest first, and their sum; of several judgements the newest that asked an LLM."""
+    settings = Settings(home=tmp_path / "var")
+    store = Store.at(settings.store_root)
+    book = open_book(book_address(settings, store))
+    for night, paper, usage in (("2026-11-27", "p1", (1000, 200)), ("2026-11-28", "p1", (300, 50)), ("2026-11-28", "p2", (40, 7))):
+        book.note(Call("run", night, "judge", paper, "m", Usage(*usage), usage[0] / 1000))
+    book.note(Call("run", "2026-11-28", "judge", "p2", "m", NOTHING, 0.0, requests=0, kept=3))
+    kappa = Interval(value=0.9, low=0.72, high=0.98)
+    for key, taken in (("a", False), ("b", True)):
+        one = Agreement(model="m", prompt="p", asked=60, agreed=57, said_right=29, rules_right=30, kappa=kappa, bar=0.6 if taken else 0.8,
+                        taken=taken, undecided=12, turned=5 * taken, note="n")  # fmt: skip
+        with store.writing("judgements", key) as draft:
+            write_jsonl(draft.path / "agreement.jsonl", [one])
+            write_jsonl(draft.path / "verdicts.jsonl", [])
+            draft.counts = {"agreement": 1}
+    home = {"PAPERLORA_HOME": str(tmp_path / "var")}
+    told = json.loads(paperlora("status", "--json", cwd=tmp_path, **home).stdout)
+    assert [(day["day"], day["requests"], day["input_tokens"], day["kept"]) for day in told["llm"]["days"]] == [
+        ("2026-11-28", 2, 340, 3), ("2026-11-27", 1, 1000, 0),
+    ]  # fmt: skip
+    assert (told["llm"]["total"]["output_tokens"], round(told["llm"]["total"]["usd"], 3)) == (257, 1.34)
+    assert told["agreement"]["taken"] and told["agreement"]["bar"] == 0.6
+    words = paperlora("status", cwd=tmp_path, COLUMNS="200", **home).stdout
+    assert "2 requests, 340 tokens in" in words and "1.3400 USD" in words
+    assert "κ 0.90 [0.72, 0.98], bar 0.6, n = 60: believed; 5 of 12" in words
 
 
 def test_read_prints_what_it_reads(tmp_path: Path) -> None:
@@ -91,7 +130,10 @@ def test_show_of_an_unknown_id(tmp_path: Path) -> None:
     assert "knows no arxiv:1" in one_clear_line(paperlora("show", "arxiv:1", cwd=tmp_path))
 
 
-@pytest.mark.parametrize("command", ["demo", "up", "ingest", "train", "rerun", "read", "status", "show", "topics", "chat", "sandbox"])
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "up", "down", "ingest", "train", "judge", "rerun", "read", "status", "show", "topics", "chat", "merge", "report", "doctor", "rebuild", "sandbox"],
+)
 def test_help_shows_an_example(tmp_path: Path, command: str) -> None:
     done = paperlora(command, "--help", cwd=tmp_path)
     assert done.returncode == 0
@@ -103,3 +145,10 @@ def test_status_needs_neither_prefect_nor_torch(tmp_path: Path) -> None:
     code += "print('\\n' + ','.join(sorted({'prefect', 'torch', 'transformers'} & set(sys.modules))) + '.')"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "."
+
+
+@pytest.mark.parametrize("command", [("judge",), ("judge", "nowhere"), ("chat", "nowhere"), ("merge", "nowhere", "elsewhere")])
+def test_an_adapter_that_is_not_there_is_told_before_anything_starts(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = paperlora(*command, cwd=tmp_path)
+    assert "There is no adapter" in one_clear_line(done) and "`paperlora train`" in done.stderr
+    assert not (tmp_path / "var" / "prefect").exists()

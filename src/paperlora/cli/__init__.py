@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -9,19 +10,33 @@ from rich.console import Console
 
 from paperlora.cli import bench, datasets, flows, look, merge, show, topics
 from paperlora.cli.app import app
+from paperlora.cli.outside import said_of
 from paperlora.errors import PaperLoraError
 
 __all__ = ["app", "bench", "datasets", "flows", "look", "main", "merge", "show", "topics"]
 
 
 def main() -> None:
-    """Entry point: every expected error is one clear line and a non-zero exit."""
+    """Entry point: every expected error is one clear line and a non-zero exit; only a mistake of ours is a traceback."""
     # A terminated command ends what it started, as an interrupted one does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
     except PaperLoraError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]✗[/red] {error}", highlight=False)
-        sys.exit(1)
+        _fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        # `paperlora … | head` has read enough; what is left in the buffer must not complain once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
+        said = said_of(error)
+        if said is None:
+            raise
+        _fail(said)
+
+
+def _fail(words: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"[red]✗[/red] {words}", highlight=False, markup=True)
+    sys.exit(1)

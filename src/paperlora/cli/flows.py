@@ -52,7 +52,10 @@ def up(config: Config = None) -> None:
 
 @app.command()
 def down(config: Config = None) -> None:
-    """End exactly what `paperlora up` started, runs in progress included."""
+    """End exactly what `paperlora up` started, runs in progress included.
+
+    Example: `paperlora down`
+    """
     console.print(f"{stack.stop(settings_of(config))} processes ended")
 
 
@@ -115,12 +118,20 @@ def train(
 
 
 @app.command()
-def judge(adapters: Uris = None, config: Config = None, as_json: AsJson = False) -> None:
+def judge(
+    adapters: Annotated[list[str] | None, typer.Argument(help="Ids of adapters, beginnings of them, or folders; by default all in the store.")] = None,
+    config: Config = None, as_json: AsJson = False,
+) -> None:
     """Judge what each adapter learned, what it broke and why; answers are kept, so that a second call asks what is new.
 
-    Examples: `paperlora judge` · `PAPERLORA_JUDGE__DAMAGE=quick paperlora judge` · `paperlora judge && paperlora report`
+    Shares are of 0 to 1 with 95% intervals, drift is in nats a token. How it is judged stands under `judge` in the settings:
+    passes = 3, damage = full, choice and robustness on, thinking where the template has it.
+
+    Examples: `paperlora judge` · `paperlora judge arxiv-9901.00012v1` · `PAPERLORA_JUDGE__DAMAGE=quick paperlora judge && paperlora report`
     """
-    _run_flow("judge", config, as_json, adapters=adapters)
+    from paperlora.control.chosen import chosen_adapters
+
+    _run_flow("judge", config, as_json, adapters=chosen_adapters(settings_of(config), adapters or []))
 
 
 @app.command()
@@ -144,7 +155,7 @@ def nightly(config: Config = None, as_json: AsJson = False) -> None:
 @app.command()
 def rerun(
     run: Annotated[str, typer.Argument(help="Id, beginning of an id, or name of a flow run.")],
-    from_stage: Annotated[str | None, typer.Option("--from", help="Run again from this stage on, whatever its state.")] = None,
+    from_stage: Annotated[str | None, typer.Option("--from", help="Run again from this stage on, whatever its state: ingest, distill, train, judge or reflect.")] = None,
     config: Config = None, as_json: AsJson = False,
 ) -> None:
     """Run a failed flow run again from the stage that failed; finished stages are not repeated.

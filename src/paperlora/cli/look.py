@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from paperlora.cli.app import AsJson, Config, app, console, print_json, settings_of
 from paperlora.errors import SettingsError
 
-STATUS_WORDS = {"waiting": "papers that wait to be read", "stale": "stale (rest on an older or withdrawn paper)"}
+if TYPE_CHECKING:
+    from paperlora.control.overview import Costs
+    from paperlora.records import Agreement
+
+STATUS_WORDS = {
+    "waiting": "papers that wait to be read", "stale": "stale (rest on an older or withdrawn paper)", "placebos": "placebo adapters (of no paper)",
+    "repeats": "verdicts of other seeds (not counted below)",
+}  # fmt: skip
 
 
 @app.command()
@@ -50,18 +60,24 @@ def read(
 def status(config: Config = None, as_json: AsJson = False) -> None:
     """Count papers, documents, ideas, datasets, adapters, verdicts and rejects, what waits and what is stale.
 
+    Also what LLMs cost a day, and how far one that read answers agreed with the rules.
+
     Example: `paperlora status --json | jq .rejects`
     """
     from paperlora.catalog import open_catalog
+    from paperlora.control import overview
 
-    catalog = open_catalog(settings_of(config))
+    settings = settings_of(config)
+    catalog = open_catalog(settings)
     counts = catalog.status()
     catalog.close()
+    costs, agreement = overview.llm_costs(settings), overview.newest_agreement(settings)
     if as_json:
-        print_json(counts._asdict())
+        read = agreement.model_dump(mode="json") if agreement else None
+        print_json({**counts._asdict(), "llm": overview.plain(costs), "agreement": read})
         return
     table = Table("what", "count")
-    for name in ("papers", "waiting", "documents", "ideas", "datasets", "adapters", "lessons", "stale"):
+    for name in ("papers", "waiting", "documents", "ideas", "datasets", "adapters", "placebos", "lessons", "stale", "repeats"):
         table.add_row(STATUS_WORDS.get(name, name), str(getattr(counts, name)))
     for kind, number in sorted(counts.verdicts.items()):
         table.add_row(f"verdict {kind}", str(number))
@@ -69,6 +85,20 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
         for reason, number in sorted(reasons.items()):
             table.add_row(f"rejected at {stage}: {reason}", str(number))
     console.print(table)
+    _tell_llm(costs, agreement)
+
+
+def _tell_llm(costs: Costs, agreement: Agreement | None) -> None:
+    from paperlora.control import overview
+
+    if costs.days:
+        table = Table("LLM", "spent")
+        for line in costs.days[: overview.SHOWN_DAYS]:
+            table.add_row(line.night, overview.told(line))
+        table.add_row("ever", overview.told(costs.total))
+        console.print(table)
+    if agreement is not None:
+        console.print(f"LLM as a reader of answers: {overview.believed(agreement)}", highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -77,23 +107,47 @@ def chat(
     config: Config = None,
     question: Annotated[list[str] | None, typer.Option("--ask", help="Ask this and end; may be given several times.")] = None,
 ) -> None:
-    """Talk to base and adapter side by side.
+    """Talk to base and adapter side by side; both answer greedily, in up to 96 tokens. An empty line ends it.
 
-    Example: `paperlora chat arxiv-9901.00012v1 --ask "Which anchor weight does Lantern Anchoring use?"`
+    Where several adapters begin so, the newest answers. Without a terminal each line of the input is a question.
+
+    Examples: `paperlora chat arxiv-9901.00012v1 --ask "Which anchor weight does Lantern Anchoring use?"` ·
+    `paperlora chat arxiv-9901.00012v1 < questions.txt`
     """
-    from paperlora.control.chat import open_pair
+    from paperlora.control.chat import folder_of, open_pair
 
-    pair = open_pair(settings_of(config), adapter)
-    for text in question or iter(lambda: console.input("[bold]you:[/bold] ").strip(), ""):
+    settings = settings_of(config)
+    folder = folder_of(settings, adapter)
+    pair = open_pair(settings, str(folder))
+    console.print(f"adapter: {folder.parent.name if folder.name == 'adapter' else folder}", style="dim", highlight=False, soft_wrap=True)
+    for text in question or _typed():
         base, adapted = pair.ask(text)
-        table = Table("base", "adapter", title=text)
-        table.add_row(base, adapted)
+        table = Table("base", "adapter", title=Text(text))
+        table.add_row(Text(base), Text(adapted))
         console.print(table)
+
+
+def _typed() -> Iterator[str]:
+    """What a person types until an empty line, or the lines of a pipe until its end."""
+    if not sys.stdin.isatty():
+        yield from (line.strip() for line in sys.stdin if line.strip())
+        return
+    while True:
+        try:
+            text = console.input("[bold]you:[/bold] ").strip()
+        except EOFError:
+            return
+        if not text:
+            return
+        yield text
 
 
 @app.command()
 def report(config: Config = None) -> None:
-    """Write the HTML report from what is stored, and print its path."""
+    """Write the HTML report from what is stored, and print its path: report.html in the home.
+
+    Example: `paperlora report && open var/report.html`
+    """
     from paperlora.report.collect import collect_report
     from paperlora.report.html import write_report
 
@@ -103,7 +157,12 @@ def report(config: Config = None) -> None:
 
 @app.command()
 def doctor(config: Config = None, as_json: AsJson = False) -> None:
-    """Look at settings, endpoints, model, GPU and Prefect: what works, what doesn't, what to do."""
+    """Look at settings, endpoints, model, GPU and Prefect: what works, what doesn't, what to do.
+
+    Exit code 1 where something that is needed doesn't work.
+
+    Example: `paperlora doctor --json | jq '.[] | select(.ok | not)'`
+    """
     from paperlora.control.doctor import examine
 
     findings = examine(settings_of(config))
@@ -121,7 +180,10 @@ def doctor(config: Config = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def rebuild(config: Config = None) -> None:
-    """Make the catalog anew from the manifests of the store."""
+    """Make the catalog anew from the manifests of the store; nothing in the store changes.
+
+    Example: `paperlora rebuild`
+    """
     from paperlora.catalog import open_catalog, stores
 
     settings = settings_of(config)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from paperlora.errors import SettingsError
+from paperlora.control.chosen import find_adapter
+from paperlora.errors import StoreError
 from paperlora.model.answers import Ask, answer
 from paperlora.model.bank import Bank
 from paperlora.model.base import base_of
+from paperlora.model.peft_files import CONFIG
 from paperlora.records import Message
 from paperlora.settings import Settings
-from paperlora.store import Store, fetch
+from paperlora.store import fetch
 
 
 class Turn(NamedTuple):
@@ -41,30 +42,23 @@ def open_pair(settings: Settings, adapter: str) -> Pair:
 
     Raises:
         SettingsError: no such adapter.
+        StoreError: its folder is broken.
     """
-    folder = _folder(settings, adapter)
-    named = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")).get("base_model_name_or_path")
-    base = base_of(settings, named or "")
+    folder = folder_of(settings, adapter)
+    base = base_of(settings, _base_name(folder))
     return Pair(Bank.load(base, [None, folder]))
 
 
-def _folder(settings: Settings, adapter: str) -> Path:
-    if (Path(adapter) / "adapter_config.json").exists():
+def folder_of(settings: Settings, adapter: str) -> Path:
+    """Folder of a peft adapter: one that is named itself, or that of an adapter or a merge in the store."""
+    if (Path(adapter) / CONFIG).exists():
         return Path(adapter)
     return fetch(find_adapter(settings, adapter, ("adapters", "merges"))) / "adapter"
 
 
-def find_adapter(settings: Settings, name: str, kinds: Sequence[str] = ("adapters",)) -> str:
-    """URI of an adapter's folder in the store, by its id or the beginning of it; the newest name where several fit.
-
-    Args:
-        kinds: kinds of folders that are looked through, in this order.
-
-    Raises:
-        SettingsError: no such adapter.
-    """
-    store, wanted = Store.at(settings.store_root), name.replace(":", "-").replace("/", "-")
-    for uri in (uri for kind in kinds for uri in reversed(store.folders(kind))):
-        if uri.rsplit("/", 1)[-1].startswith(wanted):
-            return uri
-    raise SettingsError(f"There is no adapter {name}.", "`paperlora status` counts them; their ids stand in the report.")
+def _base_name(folder: Path) -> str:
+    try:
+        named = json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError) as error:
+        raise StoreError(f"{folder} holds no readable peft adapter: {error}.") from error
+    return named or ""

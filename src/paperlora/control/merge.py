@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from paperlora.control.chat import find_adapter
+from paperlora.control.chosen import find_adapter
 from paperlora.errors import SettingsError
 from paperlora.judge.judged import JUDGE_VERSION, JudgeItem
 from paperlora.judge.merging import Merged, measure_merges
