@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -34,17 +34,23 @@ class Nights:
     def __init__(self, root: Path, base: Path, **train: object) -> None:
         self.root, self.config = root, root / "paperlora.toml"
         self.base = base
-        self.write(**train)
+        self.write({}, **train)
 
-    def write(self, **train: object) -> None:
-        """Write the settings anew."""
-        groups = {
+    def write(self, more: Mapping[str, Mapping[str, object]], **train: object) -> None:
+        """Write the settings anew.
+
+        Args:
+            more: keys of other groups, by group.
+            train: keys of the group of that name.
+        """
+        groups: dict[str, dict[str, object]] = {
             "recipe": SHORT, "train": {"placebos": 0, "seed_share": 0.0, **train}, "microdata": {"use_model": False},
             "judge": {"max_new_tokens": 6, "damage": "quick", "margins": 0, "passes": 1, "intruder_layers": 0, "choice": False, "robustness": False,
                       "scale_sweep": False, "dose_peaks": False},
         }  # fmt: skip
         lines = [f'home = "{self.root / "var"}"', f'datasets = "{self.root / "datasets"}"', f'base_model = "{self.base}"', 'device = "cpu"']
-        for name, values in groups.items():
+        for name in dict.fromkeys([*groups, *more]):
+            values = {**groups.get(name, {}), **more.get(name, {})}
             lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
         self.config.write_text("\n".join(lines), encoding="utf-8")
 

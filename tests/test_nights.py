@@ -188,7 +188,7 @@ def test_other_placebos_make_another_judgement(kept: Nights) -> None:
     """More of them, or one that was trained anew; the same ones make none."""
     first = kept.judge()
     assert kept.judge() == first
-    kept.write(placebos=4)
+    kept.write({}, placebos=4)
     more = kept.train(kept.dataset())
     assert [reject.reason for reject in more.rejects] == ["placebo_unknown"]
     second = kept.judge()
