@@ -6,8 +6,6 @@ import json
 import multiprocessing
 import random
 import shutil
-import sqlite3
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from multiprocessing.pool import Pool
@@ -17,6 +15,7 @@ from typing import Any
 import pytest
 from shelf import START, Shelf, paper
 from sqlalchemy import select
+from waiting import being_made
 
 from paperlora.catalog import Catalog
 from paperlora.catalog.database import Database
@@ -130,16 +129,11 @@ def test_processes_that_add_different_papers_at_once_lose_none(catalog_url: str,
 
 
 def test_new_catalog_that_another_process_is_writing_to_is_waited_for(tmp_path: Path) -> None:
-    # SQLite sends whoever wants to switch a locked file to WAL away at once, whatever busy_timeout says.
-    first = sqlite3.connect(tmp_path / "catalog.sqlite", isolation_level=None, check_same_thread=False)
-    first.execute("BEGIN IMMEDIATE")
-    first.execute("CREATE TABLE another (id)")
-    release = threading.Timer(0.3, first.commit)
-    release.start()
-    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
-    catalog.add_papers([paper("arxiv:2405.00001")])
-    assert catalog.status().papers == 1
-    release.join()
+    with being_made(tmp_path / "catalog.sqlite"):
+        catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+        catalog.add_papers([paper("arxiv:2405.00001")])
+        assert catalog.status().papers == 1
+        catalog.close()
 
 
 def test_file_that_is_no_catalog_is_refused_at_once(tmp_path: Path) -> None:

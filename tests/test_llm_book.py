@@ -1,16 +1,26 @@
-"""The client's book on PostgreSQL, as machines share it."""
+"""The client's book as processes and machines share it."""
 
 from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from waiting import being_made
 
 from paperlora.llm.book import Book, Call, Hold, Limits, OpenBatch
 from paperlora.llm.usage import Usage
 
 pytest_plugins = ["postgres"]
+
+
+def test_new_book_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    with being_made(tmp_path / "llm.sqlite"):
+        book = Book(f"sqlite:///{tmp_path / 'llm.sqlite'}")
+    book.keep("key", "m", "answer")
+    assert book.answers(["key"]) == {"key": "answer"}
+    book.close()
 
 
 @pytest.mark.slow

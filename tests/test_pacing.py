@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from waiting import PATIENCE
+from waiting import PATIENCE, being_made
 from web import Reply, Request, Web, serving
 
 from paperlora import pacing
@@ -208,6 +208,13 @@ def test_pacer_and_catalog_open_a_database_in_any_order(catalog_url: str) -> Non
     Catalog(catalog_url).close()
     with pacer.turn("host", 0.01):
         assert row(catalog_url, "host").next_at > 0
+    pacer.close()
+
+
+def test_new_database_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    pacer = Pacer(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    with being_made(tmp_path / "catalog.sqlite"), pacer.turn("host", 0.01):
+        pass
     pacer.close()
 
 

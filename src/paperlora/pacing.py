@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from paperlora.errors import SourceResting, StoreError
+from paperlora.sqlite import switch_to_wal
 
 LEASE_SECONDS = 20.0
 """A connection whose holder stops renewing it (killed, host lost) is free again after this long."""
@@ -276,8 +277,8 @@ def _open(url: str) -> sa.Engine:
 
 def _prepare(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # sqlite3 would begin transactions in its own way
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
+    switch_to_wal(connection, BUSY_SECONDS)
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _unusable(error: Exception) -> StoreError:

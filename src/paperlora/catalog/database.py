@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from paperlora.catalog.tables import REVISION
 from paperlora.errors import StoreError
+from paperlora.sqlite import switch_to_wal
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADDRESS = "Check PAPERLORA_CATALOG_URL."
@@ -140,19 +139,8 @@ def _pragmas(connection: Any, _: Any) -> None:
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
     # WAL lets readers go on while one writes; NORMAL loses no consistency, at most the last commits of a power cut.
-    _switch_to_wal(connection)
+    switch_to_wal(connection, BUSY_MILLISECONDS / 1000)
     connection.execute("PRAGMA synchronous=NORMAL")
-
-
-def _is_busy(error: BaseException) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-
-
-@retry(retry=retry_if_exception(_is_busy), wait=wait_random(0.01, 0.1), stop=stop_after_delay(BUSY_MILLISECONDS / 1000), reraise=True)
-def _switch_to_wal(connection: Any) -> None:
-    # Of two processes that find a new file and both want to switch it, SQLite sends one away at once, without the wait
-    # that busy_timeout asks for: each would wait for the other's read lock. The next try finds the switch made.
-    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin(connection: Connection) -> None:

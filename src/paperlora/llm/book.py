@@ -18,8 +18,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from paperlora.llm.usage import Usage
+from paperlora.sqlite import switch_to_wal
 
 _CHUNK = 500
+_BUSY_SECONDS = 60
 """Keys a query; SQLite takes 32,766 variables at most."""
 _meta = sa.MetaData()
 _answers = sa.Table(
@@ -105,7 +107,7 @@ class Book:
         sqlite = url.startswith("sqlite")
         if sqlite:
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(url, connect_args={"timeout": 60, "check_same_thread": False} if sqlite else {})
+        self._engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False} if sqlite else {})
         if sqlite:
             sa.event.listen(self._engine, "connect", _fast_and_safe)
         self._make_tables()
@@ -261,5 +263,6 @@ def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _fast_and_safe(connection: Any, _: Any) -> None:
     # NORMAL: safe against a killed process; a power cut may cost the last answers, never the file.
-    for pragma in ("busy_timeout=60000", "journal_mode=WAL", "synchronous=NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(f"PRAGMA busy_timeout={1000 * _BUSY_SECONDS}")
+    switch_to_wal(connection, _BUSY_SECONDS)
+    connection.execute("PRAGMA synchronous=NORMAL")
