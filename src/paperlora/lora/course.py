@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from torch import Tensor
+
 from paperlora.errors import ModelUnavailable, NothingToDo
 from paperlora.lora import schedule
 from paperlora.model.answers import Continuation
@@ -16,6 +18,8 @@ from paperlora.records import Example, Message, MicroDataset, Probe, Recipe, Rej
 
 DISTRACTORS = 3
 """Wrong answers scored beside the right one at each checkpoint."""
+REPLAY = "replay"
+"""Forms of rows whose answers are the base's own begin so."""
 
 
 class TrainItem(NamedTuple):
@@ -56,10 +60,16 @@ class Course(NamedTuple):
     checkpoints: tuple[int, ...]
     margins: tuple[Margin, ...]
     rejects: tuple[Reject, ...]
+    replayed: frozenset[int] = frozenset()
+    """Rows whose answers are the base's own, counted from 0."""
+
+    def places(self, step: int) -> list[int]:
+        """Which rows a step takes, counted from 0 both."""
+        return schedule.batch(step, len(self.rows), self.recipe)
 
     def batch(self, step: int) -> list[Rendered]:
         """Rows of a step, counted from 0."""
-        return [self.rows[index] for index in schedule.batch(step, len(self.rows), self.recipe)]
+        return [self.rows[index] for index in self.places(step)]
 
     def epoch(self, step: int) -> float:
         """Passes over the rows after so many steps."""
@@ -72,7 +82,8 @@ def plan_course(key: str, item: TrainItem, recipe: Recipe, base: Base) -> Course
     Raises:
         NothingToDo: no row can be trained on.
     """
-    rows, rejects = _render(item.rows, recipe, base)
+    rendered, rejects = _render(item.rows, recipe, base)
+    rows = [row for _, row in rendered]
     if not rows:
         reasons = ", ".join(sorted({reject.reason for reject in rejects})) or "it holds none"
         raise NothingToDo(f"No row of {item.dataset.id} can be trained on: {reasons}.")
@@ -81,11 +92,14 @@ def plan_course(key: str, item: TrainItem, recipe: Recipe, base: Base) -> Course
     return Course(
         key, item, recipe, tuple(rows), shared, steps, schedule.checkpoint_steps(steps, recipe),
         tuple(_margins(item.dev_probes)), tuple(rejects),
+        frozenset(number for number, (form, _) in enumerate(rendered) if form.startswith(REPLAY)),
     )  # fmt: skip
 
 
-def _render(examples: Sequence[Example], recipe: Recipe, base: Base) -> tuple[list[Rendered], list[Reject]]:
-    rows: list[Rendered] = []
+def _render(
+    examples: Sequence[Example], recipe: Recipe, base: Base
+) -> tuple[list[tuple[str, Rendered]], list[Reject]]:
+    rows: list[tuple[str, Rendered]] = []
     rejects: list[Reject] = []
     for example in examples:
         try:
@@ -97,7 +111,7 @@ def _render(examples: Sequence[Example], recipe: Recipe, base: Base) -> tuple[li
             detail = f"{len(row.ids)} tokens, at most {recipe.max_tokens}"
             rejects.append(Reject(stage="train", item=example.id, reason="row_too_long", detail=detail))
             continue
-        rows.append(row)
+        rows.append((example.form, row))
     return rows, rejects
 
 
@@ -108,25 +122,47 @@ def _margins(probes: Sequence[Probe]) -> Iterator[Margin]:
             yield Margin(probe.idea, probe.messages, (probe.answers[0], *wrong))
 
 
+class Held(NamedTuple):
+    """A row's tokens at which the guess about the next one stays the base's."""
+
+    question: range
+    """Places in the row."""
+    answer: range
+    """Likewise; empty where the answer isn't the base's own. Its tokens carry no other loss."""
+    states: Tensor
+    """The base's last hidden states at ``question``, then at ``answer``: tokens × width."""
+
+
 class Targets(NamedTuple):
-    """A step's blocks of one slot, and what is to be learnt in each."""
+    """A step's blocks of one slot, and what is to be learnt and kept in each."""
 
     blocks: list[Block]
-    """Parents count from this slot's first block."""
     places: list[tuple[int, int]]
     """Block and offset of every token whose successor carries loss."""
     tokens: list[int]
     """Those successors."""
+    kept: list[tuple[int, int]]
+    """Tokens whose guesses stay the base's, row by row."""
+    answered: list[bool]
+    """For each of these, whether it belongs to a replayed answer."""
 
 
-def lay_out(rows: Sequence[Rendered], shared: int, slot: int) -> Targets:
-    """Blocks of one slot's rows: what they share, once, and each row's own rest."""
-    blocks = [Block(rows[0].ids[:shared], slot)] if shared else []
-    places, tokens = [], []
-    for row in rows:
+def lay_out(rows: Sequence[Rendered], shared: int, slot: int, held: Sequence[Held] = (), first: int = 0) -> Targets:
+    """Blocks of one slot's rows: what they share, once, and each row's own rest.
+
+    Args:
+        held: what stays the base's in each row; empty where nothing is held.
+        first: blocks of other slots that stand before them.
+    """
+    laid = Targets([Block(rows[0].ids[:shared], slot)] if shared else [], [], [], [], [])
+    for number, row in enumerate(rows):
+        block, own = first + len(laid.blocks), held[number] if held else None
         for place, learnt in enumerate(row.loss):
-            if learnt:
-                places.append((len(blocks), place - 1 - shared))
-                tokens.append(row.ids[place])
-        blocks.append(Block(row.ids[shared:], slot, 0 if shared else None))
-    return Targets(blocks, places, tokens)
+            if learnt and not (own and own.answer):
+                laid.places.append((block, place - 1 - shared))
+                laid.tokens.append(row.ids[place])
+        if own:
+            laid.kept.extend((block, place - shared) for place in (*own.question, *own.answer))
+            laid.answered.extend([False] * len(own.question) + [True] * len(own.answer))
+        laid.blocks.append(Block(row.ids[shared:], slot, first if shared else None))
+    return laid

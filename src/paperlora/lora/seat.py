@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from paperlora.lora.course import Course
+from paperlora.lora.course import Course, Held
+from paperlora.lora.keep import hold
 from paperlora.lora.optimiser import RowAdamW, RowUpdate
 from paperlora.lora.schedule import learning_rate
 from paperlora.lora.state import Kept, Progress, load_state, save_state
@@ -26,6 +27,9 @@ class Seat:
         self._bank, self._optimiser, self._folder = bank, optimiser, work / course.key
         self._since = time.monotonic()
         recipe = course.recipe
+        bank.clear(slot)
+        self.held = hold(course, bank, slot) if recipe.keep else ()
+        """What stays the base's in each row."""
         bank.begin(slot, SlotInfo(recipe.rank, recipe.alpha, recipe.rslora), recipe.seed)
         optimiser.clear(slot)
         kept = load_state(self._folder)
@@ -52,6 +56,10 @@ class Seat:
         return self._folder / "made"
 
     # ------------------------------------------------------------ a step
+
+    def held_now(self) -> list[Held]:
+        """What stays the base's in the rows of the next step; empty where the recipe keeps nothing."""
+        return [self.held[place] for place in self.course.places(self.step)] if self.held else []
 
     def plan_update(self, loss: float, norm: float) -> RowUpdate | None:
         """What the optimiser shall do with this adapter's gradient; None where loss or gradient is no number."""

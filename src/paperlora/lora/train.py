@@ -19,18 +19,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from paperlora.errors import NothingToDo, TrainingDiverged
-from paperlora.lora.course import Course, TrainItem, lay_out, plan_course
+from paperlora.lora.course import Course, Targets, TrainItem, lay_out, plan_course
 from paperlora.lora.fit import seats_that_fit
 from paperlora.lora.guard import unrelated
+from paperlora.lora.keep import Aim, aim
 from paperlora.lora.meter import Meter
 from paperlora.lora.optimiser import RowAdamW, RowUpdate
 from paperlora.lora.seat import Seat
 from paperlora.model.answers import log_likelihoods
 from paperlora.model.bank import Bank, SlotInfo
 from paperlora.model.base import Base
-from paperlora.model.packing import Block, pack
+from paperlora.model.divergence import token_divergences
+from paperlora.model.packing import Block, Packed, pack
 from paperlora.progress import Progress, silent
 from paperlora.records import BaseModelId, Recipe, Reject, digest
 from paperlora.store import Store, fail_point, slug
@@ -110,6 +113,11 @@ class _Pass(NamedTuple):
     """Of its gradient."""
     tokens: int
     loss_tokens: int
+
+
+def _at(hidden: Tensor, packed: Packed, places: Sequence[tuple[int, int]]) -> Tensor:
+    """Hidden states at these blocks and offsets."""
+    return hidden[[packed.starts[block] + offset for block, offset in places]]
 
 
 class BankTraining:
@@ -235,28 +243,35 @@ class BankTraining:
     def _pass(self, seats: Sequence[Seat]) -> list[_Pass]:
         """One forward and backward pass over the rows of some adapters; norms are not known yet."""
         blocks: list[Block] = []
-        places: list[tuple[int, int]] = []
-        targets: list[int] = []
-        sizes, tokens = [], []
+        laid: list[Targets] = []
+        tokens: list[int] = []
         for seat in seats:
             course, rows = seat.course, seat.course.batch(seat.step)
-            laid = lay_out(rows, course.shared, seat.slot)
-            places += [(len(blocks) + block, offset) for block, offset in laid.places]
-            blocks += [
-                block if block.parent is None else block._replace(parent=len(blocks) + block.parent)
-                for block in laid.blocks
-            ]
-            targets += laid.tokens
-            sizes.append(len(laid.tokens))
+            own = lay_out(rows, course.shared, seat.slot, seat.held_now(), len(blocks))
+            blocks += own.blocks
+            laid.append(own)
             tokens.append(sum(len(row.ids) for row in rows))
         packed = pack(blocks, self.base.device)
         with self.bank.step(packed):
-            hidden = self.bank.hidden(packed)[[packed.starts[block] + offset for block, offset in places]]
-            losses = self.bank.token_losses(hidden, torch.tensor(targets, device=self.base.device))
-            means = torch.stack([part.mean() for part in losses.split(sizes)])
-            means.sum().backward()
-        found = zip(seats, means.tolist(), tokens, sizes, strict=True)
-        return [_Pass(seat, loss, math.nan, count, learnt) for seat, loss, count, learnt in found]
+            hidden = self.bank.hidden(packed)
+            targets = [token for own in laid for token in own.tokens]
+            wanted = torch.tensor(targets, dtype=torch.long, device=self.base.device)
+            losses = self.bank.token_losses(_at(hidden, packed, [place for own in laid for place in own.places]), wanted)
+            parts = losses.split([len(own.tokens) for own in laid])
+            aims = [self._aim(*one, hidden, packed) for one in zip(seats, laid, parts, strict=True)]
+            torch.stack([aim.whole for aim in aims]).sum().backward()
+        means = torch.stack([aim.loss.detach() for aim in aims]).tolist()
+        learnt = [len(own.tokens) + sum(own.answered) for own in laid]
+        found = zip(seats, means, tokens, learnt, strict=True)
+        return [_Pass(seat, loss, math.nan, count, carried) for seat, loss, count, carried in found]
+
+    def _aim(self, seat: Seat, laid: Targets, losses: Tensor, hidden: Tensor, packed: Packed) -> Aim:
+        """What one adapter's step brings down: the loss of its answers, and how far its guesses on questions strayed."""
+        if not seat.held:
+            return Aim(loss := losses.mean(), loss)
+        states = torch.cat([one.states for one in seat.held_now()])
+        strayed = token_divergences(self.bank, _at(hidden, packed, laid.kept), states)
+        return aim(losses, strayed, laid.answered, seat.course.recipe.keep)
 
     def _update(self, passes: Sequence[_Pass]) -> None:
         planned: list[tuple[_Pass, RowUpdate]] = []

@@ -43,6 +43,9 @@ class Recipe(Record):
     curve; 0: never."""
     max_drift: float | None = Field(default=None, gt=0)
     """End early when the loss on unrelated answers rose by more than this (nats a token) over the base's; None: never."""
+    keep: float = Field(default=0.0, ge=0)
+    """Weight of staying as the base is: KL(base ‖ adapter), nats a token, on the tokens of every row's question; answers
+    that the base gave itself are then held to its guesses, too, in place of being learnt by heart. 0: neither."""
     max_tokens: int = Field(default=512, ge=16)
     """A longer row is rejected, never cut."""
     seed: int = 0
