@@ -22,7 +22,7 @@ from paperlora.store import Store, write_jsonl
 def paperlora(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PAPERLORA_")} | variables
     return subprocess.run([sys.executable, "-c", "from paperlora.cli import main; main()", *arguments], cwd=cwd, env=environment,
-                          capture_output=True, text=True, check=False, timeout=120)
+                          capture_output=True, text=True, check=False, timeout=240)
 
 
 def one_clear_line(done: subprocess.CompletedProcess[str]) -> str:

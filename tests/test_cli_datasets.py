@@ -26,7 +26,7 @@ def home(tmp_path: Path) -> Path:
 def paperlora(home: Path, *arguments: str, answers: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PAPERLORA_HOME": str(home / "var"), "PAPERLORA_DATASETS": str(home / "datasets"), "COLUMNS": "200", "HF_HUB_DISABLE_XET": "1"} | more
     return subprocess.run([sys.executable, "-c", "from paperlora.cli import main; main()", *arguments], cwd=home, env=environment, input=answers,
-                          capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+                          capture_output=True, text=True, timeout=240, check=False)  # fmt: skip
 
 
 def test_export_takes_a_paper_key_and_says_what_it_left_out(home: Path) -> None:

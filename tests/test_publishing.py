@@ -223,7 +223,7 @@ def test_only_a_published_folder_can_be_pushed(closed: LoadedDataset, tmp_path: 
 
 def on_hub(url: str, token: str, code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"HF_ENDPOINT": url, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(folder / "hf"), "HF_HUB_DISABLE_TELEMETRY": "1"}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=240, check=False)
 
 
 # --------------------------------------------------------------------- difference
