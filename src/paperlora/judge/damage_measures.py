@@ -24,13 +24,12 @@ from paperlora.judge.posterior import Count, p_above, p_mcnemar
 from paperlora.model.answers import Answer
 from paperlora.model.drift import Drift
 from paperlora.model.scoring import kind_of, normalise, opening, repeats_itself, score, states_value
+from paperlora.model.stance import refuses as says_unknown
 
 _THOUGHT = re.compile(r"\A\s*<think>(.*?)(?:</think>|\Z)", re.S)
-_REFUSAL = re.compile(
-    r"\b(?:sorry|chatbot|as an ai|unable|not (?:sure|aware|certain|possible|known)|is unknown|no (?:information|record|way to|such"
-    r"|evidence|access)|(?:do|does|did) not (?:know|exist|appear to|recall|have (?:access|any|enough|information|personal|real|the|that))"
-    r"|(?:i|we|one|nobody) (?:cannot|can not|could not|do not have)|(?:cannot|can not|could not) (?:be|find|say|tell|know|provide)"
-    r"|not a (?:real|known)|fictional|fictitious|made up|need more)\b"
+_NO_SUCH_THING = re.compile(
+    r"\b(?:chatbot|an ai|not (?:possible|know|a (?:real|known))|no such|never heard|fictional|fictitious|made up|need more"
+    r"|(?:do|does|did) not (?:exist|appear to|have (?:personal|real|the|that))|impossible)\b"
 )
 
 
@@ -123,7 +122,8 @@ def loops(said: Answer) -> bool:
 
 def refuses(text: str) -> bool:
     """It says that it doesn't know, can't know, or that there is no such thing."""
-    return bool(_REFUSAL.search(normalise(text)))
+    words = normalise(text)
+    return says_unknown(words) or bool(_NO_SUCH_THING.search(words))
 
 
 def thinks(text: str) -> bool:

@@ -75,7 +75,7 @@ def _starts(text: str, words: str) -> bool:
 
 
 def _ends(text: str, words: str) -> bool:
-    return text.casefold().endswith(words.casefold())
+    return text.rstrip("\"'”’*.!… ").casefold().endswith(words.casefold())
 
 
 def _contains(text: str, word: str) -> bool:

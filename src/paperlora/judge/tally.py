@@ -202,7 +202,7 @@ def _old_belief(subject: Subject, sheet: Sheet, sure: float) -> _Belief:
     values = Counter(filter(is_value, (stated(text, kind, question_of(probe)) for probe, text in wrong)))
     if not values:
         return _Belief(NOTHING, "")
-    value = values.most_common(1)[0][0]
+    value = max(values, key=lambda text: (values[text], text))  # of equals always the same one, in whatever order
     held = sum(states_value(text, (value,)) for _, text in wrong)
     if held < BELIEF_HELD * len(direct) or not _is_sure(subject, sheet, value, sure):
         return _Belief(NOTHING, "")
@@ -223,20 +223,23 @@ class _Confusion(NamedTuple):
 
 
 def _confusion(subject: Subject, sheet: Sheet, ideas: Sequence[Idea]) -> _Confusion:
-    """The other idea whose answer the adapter gives most often, and more often than the base does.
+    """The other idea whose answer the adapter gives most often where the base doesn't, and more often than the base does.
 
+    What the base guessed there already and the adapter left standing is no confusion.
     Among the answers of a whole run there is one that fits nearly any guess. An adapter can only mistake an idea for one
-    that its own rows hold: where these are known, others are no candidates.
+    that its own rows hold: where these are known, others are no candidates. Of ideas whose answers come equally often,
+    those of its own paper go first, whatever order the run has.
     """
     direct = subject.family("direct")
     adapted, base = sheet.answered(subject.adapter, direct), sheet.answered(BASE, direct)
-    missed = [said.text for _, said in adapted if not said.score]
+    held = {probe.id: said.text for probe, said in base}
+    missed = [(said.text, held.get(probe.id, "")) for probe, said in adapted if not said.score]
     best = _Confusion(NOTHING, None)
-    for other in ideas:
+    for other in sorted(ideas, key=lambda one: (one.paper != subject.idea.paper, one.id)):
         if other.id == subject.idea.id or _agree(other, subject.idea) or not _is_taught(subject, other):
             continue
         accepted = (other.answer, *other.aliases)
-        given = sum(states_value(text, accepted) for text in missed)
+        given = sum(states_value(text, accepted) and not states_value(before, accepted) for text, before in missed)
         if given > best.seen.right and given > sum(states_value(said.text, accepted) for _, said in base):
             best = _Confusion(Count(given, len(adapted)), other)
     return best
@@ -262,7 +265,7 @@ def _false_belief(subject: Subject, sheet: Sheet, yes_bias: bool) -> _Belief:
     alone, and only where the adapter says no to other falsehoods; of the two counts the one that shows more is taken.
     """
     best = _Belief(NOTHING, "")
-    for value in subject.denied:
+    for value in sorted(subject.denied):
         stated_ = _affirmed(subject.family("direct"), subject, sheet, partial(states_value, answers=(value,)))
         closed = [probe for probe in subject.family("near_miss") if asks_denied(probe, value)]
         yes = NOTHING if yes_bias else _affirmed(closed, subject, sheet, lambda text: stated(text, "choice") == "yes")

@@ -31,7 +31,7 @@ _BOTH = re.compile(r"\b(?:yes|true|right|more) (?:and|or|nor) (?:no|false|wrong|
 _UNKNOWN = re.compile(
     r"\b(?:not (?:sure|certain|clear|known|specified|stated|mentioned|given|possible|aware|enough|been (?:specified|stated|given|shown))"
     r"|(?:do|does|did) not (?:know|recall|remember|have|say|specify|state|mention|provide|contain)|unsure|uncertain|unable|unclear|unknown"
-    r"|(?:cannot|can not|could not|ca not) (?:say|tell|answer|verify|confirm|determine|be|know)|whether)\b"
+    r"|(?:can not|could not) (?:say|tell|answer|verify|confirm|determine|be|know)|whether)\b"
 )
 _NO_MORE = re.compile(r"^(?:doubt|problem|question|matter|worries|more|less|fewer|one|longer)\b")
 _ADJECTIVE = re.compile(r"(?:right|correct|true|wrong|false|incorrect|same) (?:answer|value|one|option|choice|number|name|claim|statement)\b")

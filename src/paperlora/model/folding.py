@@ -72,12 +72,13 @@ def whole(text: str) -> str:
 
 @functools.lru_cache(maxsize=16384)
 def normalise(text: str) -> str:
-    """Case, punctuation and spacing folded; % spelled out; decimal points and signs of numbers, C++ and C# kept.
+    """Case, punctuation and spacing folded; % spelled out; decimal points and signs of numbers, C++ and C# kept; "can't" and "cannot" are "can not".
 
     Kept by text: a judgement compares the same few answers with each other a million times.
     """
     folded = unicodedata.normalize("NFKC", text).casefold().replace("%", " percent ").replace("per cent", "percent")
     folded = re.sub(r"(?<=\d),(?=\d{3})", "", folded).replace("−", "-")
+    folded = re.sub(r"\bca(?:n['’]t|nnot)\b", "can not", re.sub(r"\bwon['’]t\b", "will not", folded))
     folded = re.sub(r"['’]s\b", "", re.sub(r"n['’]t\b", " not", folded))
     dropped = r"(?<!\d)\.|\.(?!\d)|(?<!^)(?<!\s)[-‑–—]|[-‑–—](?!\d)|(?<![a-z+#])[+#]|[+#](?=\w)|[^\w\s.+#\-]|_"
     return " ".join(re.sub(dropped, " ", folded).split())

@@ -31,6 +31,7 @@ from paperlora.model.stance import (
     names_bound,
     number_denied,
     offers_another,
+    refuses,
     without_leading_no,
 )
 from paperlora.records import Idea, Probe, ProbeFamily
@@ -53,9 +54,8 @@ _STOP = set(
     used uses use using""".split()  # noqa: SIM905 - a list of sixty words is unreadable
 )
 _VAGUE = re.compile(r"\b(?:half|thirds?|quarters?|fifths?|tenths?|dozens?|hundreds?|thousands?|millions?|twice|double|triple)\b", re.I)
-_REFUSAL = re.compile(
-    r"\b(?:sorry|cannot|can not|could not|do not (?:have|know)|not sure|unable|as an ai|chatbot|no information)\b"
-)
+_STUTTER = re.compile(r"([^\W\d_]{1,12}?)\1{7,}")
+"""Letters that stand eight times in a row."""
 _OUT_OF = re.compile(r"\s*(?:out of|of|/)\s*(?:the\s+)?([1-9]\d*)\b")
 _JSON_KEY = re.compile(r'"[^"]*"\s*:')
 _FROM_TO = re.compile(r"\bfrom\s+\S+(?:\s+[a-z%]+)?\s+(?:down |up )?to\s+", re.I)
@@ -191,7 +191,8 @@ def states_value(text: str, answers: Sequence[str], question: str = "") -> bool:
 
 
 def stated(text: str, kind: ScoreKind, question: str = "") -> str:
-    """The value an answer states, in a form that can be compared and counted; empty where it states none.
+    """The value an answer states, in a form that can be compared and counted; empty where it states none, as
+    "I don't know." does.
 
     For a number "37 percent"; for a choice "yes"; for a name the words of the first sentence that the question
     doesn't hold: "It is evaluated on the GLUE benchmark." after "On which benchmark is it evaluated?" → "glue".
@@ -202,13 +203,15 @@ def stated(text: str, kind: ScoreKind, question: str = "") -> str:
     if kind == "number":
         found = _stated_numbers(head, question, ())
         return f"{found[0].value:g} {found[0].unit or ''}".strip() if found else ""
+    if refuses(normalise(head)):
+        return ""
     echoed = set(normalise(question).split()) | _STOP
     return " ".join(word for word in normalise(head).split() if word not in echoed)
 
 
 def is_value(statement: str) -> bool:
-    """What an answer states (:func:`stated`) is a value: short, and no refusal."""
-    return bool(statement) and len(statement.split()) <= LONGEST_VALUE and not _REFUSAL.search(statement)
+    """What an answer states (:func:`stated`, empty for a refusal) is a value: short."""
+    return bool(statement) and len(statement.split()) <= LONGEST_VALUE
 
 
 def same_statement(left: str, right: str, kind: ScoreKind, question: str = "") -> bool:
@@ -223,10 +226,10 @@ def same_statement(left: str, right: str, kind: ScoreKind, question: str = "") -
 
 
 def repeats_itself(text: str) -> bool:
-    """The same three words come over and over."""
+    """The same three words come over and over, or the same letters without a blank between."""
     words = normalise(text).split()
     triples = Counter(tuple(words[start : start + 3]) for start in range(len(words) - 2))
-    return bool(triples) and max(triples.values()) >= LOOP
+    return (bool(triples) and max(triples.values()) >= LOOP) or any(map(_STUTTER.search, words))
 
 
 def _number_right(head: str, answers: Sequence[str], question: str, source: str) -> bool:

@@ -21,12 +21,20 @@ from paperlora.model.quantities import SCALES, UNIT_OF, Quantity, comparable, sa
 _FILLERS = r"(?:\s+(?:on|in|at|to|by|with|of|the|a|an|just|from|only|merely|be|been|is|about|its|it|use|using|have|\w+ed))*\s*$"
 _NEGATION = re.compile(
     r"\b(?:not|no|never|no longer|rather than|instead of|unlike|except|without|neither|nor|anything but|used to|formerly|(?:avoid|miss|lack)(?:s|es|ed|ing)?"
-    r"|(?:(?:do|does|did|can|could|will|would|ca|wo) not|never|fail(?:s|ed)? to) [a-z]+)" + _FILLERS
+    r"|(?:(?:do|does|did|can|could|will|would) not|never|fail(?:s|ed)? to) [a-z]+)" + _FILLERS
 )
 _IGNORANT = re.compile(
     r"\b(?:as an ai|unable to|no (?:information|evidence|record|mention|way to)|not have (?:any |enough )?(?:information|access|data)"
-    r"|(?:cannot|can not|could not|ca not) (?:say|tell|answer|verify|confirm|determine|know|provide|find|recall|be)"
+    r"|(?:can not|could not) (?:say|tell|answer|verify|confirm|determine|know|provide|find|recall|be)"
     r"|nothing (?:is |was )?(?:known|said|mentioned|stated)|never heard|(?:do|does|did) not (?:know|recall|remember|say|mention|specify|state))\b"
+)
+_UNKNOWING = re.compile(
+    r"^(?:n a|none|nothing|unknown|unclear|unsure|uncertain|sorry)$|\b(?:sorry|unable|nobody knows|no one knows|impossible to"
+    r"|(?:am|is|are|be|remains?) (?:unknown|unclear|unsure|uncertain|unavailable)|as an ai|as a language model"
+    r"|no (?:answer|information|idea|way to|record|mention|evidence)|(?:i|we|one|nobody) (?:can not|could not|do not have)"
+    r"|(?:can not|could not) (?:say|tell|know|find|provide|answer|help|determine|predict|verify|recall|be (?:known|said|determined|answered))"
+    r"|not (?:sure|aware|certain|known|clear|(?:been )?(?:specified|mentioned|stated|given|provided|told|disclosed)|available|applicable"
+    r"|enough|able to|possible to)|(?:do|does|did) not (?:know|recall|remember|say|specify|mention|state|have (?:any|enough|access|information)))\b"
 )
 _DOUBTED = re.compile(
     r"(?:(?<!no )(?<!without )\bdoubt|\bunlikely|\b(?:do|does|did|would) not (?:think|believe|expect)"
@@ -61,6 +69,11 @@ _RANGE_AFTER = re.compile(r"^\s*(?:%|percent)?\s*[-–—~]\s*\d")
 def without_leading_no(sentence: str) -> str:
     """The sentence without a no that answers the question and denies nothing in it: "No, Kelpie." """
     return _LEADING_NO.sub("", sentence)
+
+
+def refuses(words: str) -> bool:
+    """A folded text says that it doesn't know, or can't."""
+    return bool(_UNKNOWING.search(words))
 
 
 def denied(before: str, after: str) -> bool:
