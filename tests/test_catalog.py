@@ -113,6 +113,24 @@ def test_verdicts_of_other_seeds_count_no_topic_twice(store: Store, datasets: St
     assert [entry.role for entry in entries if entry] == ["", "repeat", "repeat"]
 
 
+def test_a_placebos_rows_are_no_papers_loss_and_its_facts_no_ideas(store: Store, catalog: Catalog) -> None:
+    """It stands on its recipe's shelf: listed, shown, and counted with nothing that papers gave or lost."""
+    fact = IDEA.model_copy(update={"id": "0" * 16, "paper": "placebo:shuffled-0v1"})
+    dataset = MicroDataset(
+        id="placebo-shuffled-0/1", revision="1", paper=Paper(id="placebo:shuffled-0", title="A note"), topic="shuffled", ideas=(fact,),
+        reader="placebo/1", counts={"rows": 1}, probes_hash="0",
+    )  # fmt: skip
+    with Store.at(f"{store.root}/placebos/recipe").writing("datasets", "shuffled-0") as draft:
+        write_json(draft.path / "dataset.json", dataset)
+        draft.rejects = [Reject(stage="distill", item=f"idea:{fact.id}", reason="too_alike")]
+    before = catalog.refresh([store]), catalog.status()
+    assert before[0] == 3 and before[1].datasets == 0 and before[1].rejects == {"distill": {"quote_not_found": 1}}
+    entry = catalog.show(dataset.id)
+    assert entry is not None and (entry.role, entry.ancestors, entry.uri) == ("placebo", (), f"{store.root}/placebos/recipe/datasets/shuffled-0")
+    assert catalog.records("dataset") == () and catalog.refresh([store]) == 0
+    assert (catalog.rebuild([store]), catalog.status()) == before
+
+
 def test_show_takes_the_beginning_of_an_id_literally(store: Store, datasets: Store, catalog: Catalog) -> None:
     catalog.refresh([store, datasets])
     entry = catalog.show("idea:1234")
