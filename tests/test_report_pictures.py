@@ -182,6 +182,15 @@ def test_flipped_seeds_come_first_and_many_of_them_are_called_unstable() -> None
     assert ("UNSTABLE" in picture.caption) == (flipped / 10 > 0.2)
 
 
+def test_one_shaky_recipe_is_named_and_shakes_no_other() -> None:
+    """Two of ten flip, both with the recipe that has four of them: by the judge's rule that one alone is unstable."""
+    steady = [one.model_copy(update={"flipped": False, "recipe": "calm"}) for one in pictured().stability]
+    found = [one.model_copy(update={"recipe": "hasty", "flipped": place < 2}) if place < 4 else one for place, one in enumerate(steady)]
+    caption = pictures(pictured()._replace(stability=found))["seeds"].caption
+    assert "2 of 10 flipped (20%)." in caption and "trained with hasty: single" in caption
+    assert "UNSTABLE" not in pictures(pictured()._replace(stability=steady))["seeds"].caption
+
+
 # ------------------------------------------------------------------ colours
 
 GROUPS = ("deep", "good", "part", "words", "wrong", "none", "known", "open")

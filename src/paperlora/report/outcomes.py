@@ -9,6 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from paperlora.judge.predictions import realised, score_prediction
+from paperlora.judge.stability import UNSTABLE_ABOVE
 from paperlora.records import AdapterReport, Kept, Merge, Prediction, ScalePoint, Stability, Verdict
 from paperlora.report import svg
 from paperlora.report.kinds import KINDS
@@ -16,10 +17,6 @@ from paperlora.report.lines import SHARE, Line, chart, drawn, span, tick
 from paperlora.report.picture import Picture, counted, table, words
 from paperlora.report.text import fraction, interval, number, signed, small
 from paperlora.report.views import Index
-
-UNSTABLE = 0.2
-"""Share of flipped verdicts from which seeds decide too much (the method, section 4)."""
-
 
 # ------------------------------------------------------------------ seeds
 
@@ -30,7 +27,7 @@ def seeds(index: Index) -> Picture | None:
     if not found:
         return None
     flipped = sum(one.flipped for one in found)
-    share = flipped / len(found)
+    shaky = _shaky(found)
     lines = [_seed_line(one, index) for one in found]
     return Picture(
         "seeds",
@@ -38,14 +35,22 @@ def seeds(index: Index) -> Picture | None:
         chart(lines, f"{flipped} of {len(found)} verdicts flip with the seed"),
         words(
             "Each line is one idea, each dot the share of right direct answers in an adapter trained with another seed; orange lines got different verdicts.",
-            f"{flipped} of {len(found)} flipped ({number(100 * share, 0)}%)"
-            + (f": more than {UNSTABLE:.0%}, so that single verdicts of this recipe are UNSTABLE." if share > UNSTABLE else "."),
+            f"{flipped} of {len(found)} flipped ({number(100 * flipped / len(found), 0)}%).",
+            f"More than {UNSTABLE_ABOVE:.0%} of those trained with {', '.join(shaky)}: single verdicts of such a recipe are UNSTABLE." if shaky else "",
             "Two dots apart are not yet two verdicts: a verdict flips only where its rule does.",
             drawn(len(found), "ideas"),
         ),
         table(("Idea", "Recipe", "Shares", "Verdicts"), [_seed_row(one, index) for one in found], "flipped first"),
         high=True,
     )  # fmt: skip
+
+
+def _shaky(found: Sequence[Stability]) -> list[str]:
+    """Recipes of which too many verdicts flip, each for itself as the judge counts them."""
+    flips: dict[str, list[bool]] = defaultdict(list)
+    for one in found:
+        flips[one.recipe].append(one.flipped)
+    return [recipe for recipe, own in flips.items() if sum(own) > UNSTABLE_ABOVE * len(own)]
 
 
 def _seed_line(one: Stability, index: Index) -> Line:
