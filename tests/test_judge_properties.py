@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats as _stats
 
-from paperlora.judge.posterior import Count, bh, gain, p_above, p_gain, p_mcnemar, rate
+from paperlora.judge.posterior import Count, bh, gain, gain_over_ideas, p_above, p_gain, p_mcnemar, rate
 from paperlora.judge.tally import BASE, PASSAGE, Sheet, Subject, tally
 from paperlora.judge.verdict import Tally, decide, q_values
 from paperlora.records import Idea, Measurement, Message, Probe, ProbeFamily, Quote
@@ -164,6 +164,28 @@ def test_q_values_are_what_a_plain_search_over_thresholds_finds() -> None:
         assert bh(list(p)) == pytest.approx(plain)
         turned = rng.permutation(count)
         assert bh(list(p[turned])) == pytest.approx(list(np.array(plain)[turned]))
+
+
+@pytest.mark.parametrize(("ideas", "concentration"), [(4, 3.0), (8, 1.0), (8, 10.0), (8, 1e6)])
+def test_the_gain_of_an_adapter_holds_for_other_ideas(ideas: int, concentration: float) -> None:
+    """Coverage of the interval where ideas differ much, little and not at all; pooled probes reach half of it."""
+    rng, held, pooled, draws = np.random.default_rng(4), 0, 0, 800
+    for _ in range(draws):
+        shares = rng.beta(0.7 * concentration, 0.3 * concentration, ideas)
+        after, before = rng.binomial(16, shares), rng.binomial(16, 0.05, ideas)
+        found = gain_over_ideas([(Count(int(a), 16), Count(int(b), 16)) for a, b in zip(after, before, strict=True)])
+        assert found is not None and found.low <= found.value <= found.high
+        held += found.low <= 0.65 <= found.high
+        whole = rate(int(after.sum()), 16 * ideas)
+        pooled += whole.low <= 0.7 <= whole.high
+    assert held / draws >= 0.9, held / draws
+    assert pooled / draws < 0.85 or concentration > 100
+
+
+def test_ideas_that_agree_leave_the_doubt_of_their_own_probes() -> None:
+    found = gain_over_ideas([(Count(12, 12), Count(0, 12))] * 4)
+    assert found is not None and found.value == 1.0 and found.low < 0.95 and found.high == 1.0
+    assert gain_over_ideas([(Count(12, 12), Count(0, 12)), (Count(0, 0), Count(0, 0))]) is None
 
 
 # ------------------------------------------------------------------- counting

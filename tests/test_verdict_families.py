@@ -17,6 +17,7 @@ from paperlora.judge.asking import FILE, Asker, Manner, Question
 from paperlora.judge.choosing import measure_choices, options_of
 from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.judged import JudgeItem
+from paperlora.judge.reports import gains
 from paperlora.judge.run import judgement_key
 from paperlora.judge.subjects import asked_in, denied_values, families_left_out
 from paperlora.judge.tally import BASE, PASSAGE, SWAPPED, THINKING, Subject, asks_denied, denied_probes, score_locality
@@ -569,3 +570,10 @@ def test_answers_asked_again_never_mix_with_the_plain_ones(dataset: LoadedDatase
     with_again, without = judge(dataset, right, further=again), judge(dataset, right)
     assert [(v.kind, v.adapted, v.q_value) for v in with_again] == [(v.kind, v.adapted, v.q_value) for v in without]
     assert {v.template_swap.asked for v in with_again if v.template_swap} == {12}
+
+
+def test_what_an_adapter_gains_is_told_over_its_ideas(dataset: LoadedDataset) -> None:
+    (gained,) = gains(judge(dataset, right)).items()
+    assert gained[0] == ADAPTER and gained[1] is not None and gained[1].value > 0.9 > gained[1].low > 0.2
+    unreadable = [one.model_copy(update={"kind": "UNJUDGEABLE"}) for one in judge(dataset, right)]
+    assert gains(unreadable) == {} and gains(unreadable[:1] + judge(dataset, right)[:1]) == {ADAPTER: None}

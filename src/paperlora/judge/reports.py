@@ -9,7 +9,8 @@ from paperlora.judge.asking import Asker
 from paperlora.judge.damage import Tested, ask_pools, compare, cues_of
 from paperlora.judge.placebo import by_measure
 from paperlora.judge.pools import Pools
-from paperlora.records import Adapter, AdapterReport, Example, Idea
+from paperlora.judge.posterior import Count, gain_over_ideas
+from paperlora.records import Adapter, AdapterReport, Example, Idea, Interval, Verdict
 
 
 class Examined(NamedTuple):
@@ -54,3 +55,13 @@ def _report(
         adapter=one.adapter.id, live=True, liveness=one.liveness, noise_floor=0.0, damaged=damage.damaged,
         damage=damage.measures, checks=damage.checks, placebo=one.placebo,
     )  # fmt: skip
+
+
+def gains(verdicts: Sequence[Verdict]) -> dict[str, Interval | None]:
+    """What each adapter answers beyond its base, over the ideas that can be judged; by adapter id."""
+    pairs: dict[str, list[tuple[Count, Count]]] = {}
+    for one in verdicts:
+        if one.kind != "UNJUDGEABLE":
+            counts = (Count(rate.right, rate.asked) for rate in (one.adapted, one.base))
+            pairs.setdefault(one.adapter, []).append((next(counts), next(counts)))
+    return {adapter: gain_over_ideas(own) for adapter, own in pairs.items()}

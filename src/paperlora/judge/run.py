@@ -23,7 +23,7 @@ from paperlora.judge.judged import JUDGE_VERSION, Judged, JudgeItem, Live
 from paperlora.judge.llm_scorer import Reader, disbelieved, reader_for
 from paperlora.judge.measure import measure, noise_floor
 from paperlora.judge.pools import STANDARD, Pools
-from paperlora.judge.reports import Examined, report_damage
+from paperlora.judge.reports import Examined, gains, report_damage
 from paperlora.judge.scaling import stubborn, sweep_scales
 from paperlora.judge.stability import steady
 from paperlora.judge.subjects import Pair, longer, others_of, subjects_of
@@ -168,7 +168,8 @@ def _judge(
     doses = _doses(live, concluded.verdicts, subjects, asker) if judge.dose_peaks else ()
     concluded = conclude(taught, measurements, judge.sure, scales, doses) if scales or doses else concluded
     every = [*reports, *(_dead_report(one) for one in checked if one.item.adapter.id not in by_adapter)]
-    noted = tuple(report.model_copy(update={"noise_floor": noise}) for report in every)
+    gained = gains(concluded.verdicts)
+    noted = tuple(report.model_copy(update={"noise_floor": noise, "gain": gained.get(report.adapter)}) for report in every)
     seeded = steady([one.adapter for one in taught], concluded.verdicts)
     return Judged(
         tuple(measurements), seeded.verdicts, concluded.diagnoses, noted, (*rejects, *disbelieved(agreement)), scales=scales, doses=doses,
