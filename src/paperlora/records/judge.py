@@ -185,6 +185,9 @@ class AdapterReport(Record):
     """Mean absolute difference of the next-token logits from the base's."""
     noise_floor: float
     """Share of probes on which the base, asked again in another batch order, scored otherwise."""
+    gain: Interval | None = None
+    """Right answers to unseen wordings beyond the base's, as the mean share over its ideas; its bounds hold for other ideas
+    of the kind, too, since ideas and not probes are drawn. None for fewer than two that can be judged."""
     damaged: bool
     damage: dict[str, float]
     """Each damage measure by name: nll_drift (nats a token), known_change, unique_ratio, cap_hit_change …"""
