@@ -4,11 +4,12 @@ Bars and certainties are those of the project's method; every share has a Jeffre
 a adapter, b base, o other papers' adapters, b* the better of b and o, t trained wordings, h implications, c base with
 the passage in the prompt, r the base's old answer, s another idea's answer, l neighbouring answers kept.
 
-Four things the table leaves open are fixed here. Implications that are asked as yes or no can be guessed: their bar is
-raised by the chance (.4 becomes .7). "Locality not inferior" means that the adapter keeps the base's answers on
-neighbouring questions as surely as it must know the new one (P(l > .6) ≥ .9 over all its neighbours, since four of one
-idea decide nothing) and that the idea's own neighbours don't show the opposite. A belief in a negated claim is looked
-for before anything good is said. NOT_LEARNED also needs that the trained wordings don't bring the answer out, else an idea
+Four things the table leaves open are fixed here; the test behind q is McNemar's mid-p, one-sided, against each rival, of
+which the largest p counts. Implications that are asked as yes or no can be guessed: their bar is raised by the chance (.4
+becomes .7). "Locality not inferior" means that the adapter keeps the base's answers on neighbouring questions as surely as
+it must know the new one (P(l > .6) ≥ .9 over all its neighbours, since four of one idea decide nothing) and that the idea's
+own neighbours don't show the opposite. A belief in a negated claim goes before all but what was known already, and not only
+before ABSORBED: who states the denied value has nothing right and would be NOT_LEARNED in the table's order. NOT_LEARNED also needs that the trained wordings don't bring the answer out, else an idea
 that is half known in its own wordings would pass for one that left no trace.
 """
 
