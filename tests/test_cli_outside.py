@@ -44,7 +44,9 @@ def test_a_cause_is_looked_for_behind_the_error_and_our_own_mistakes_stay_loud()
             raise RuntimeError("could not save") from full
     except RuntimeError as error:
         assert "no space is left" in str(said_of(error))
-    assert said_of(KeyError("x")) is None
+    assert said_of(KeyError("x")) is None and said_of(None) is None
+    refused = OperationalError("SELECT", {}, Exception("connection refused"))
+    assert said_of(refused, guess=False) is None and "rebuild" in str(said_of(refused))
     assert said_of(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 
 from paperlora.cli import bench, datasets, flows, look, merge, show, topics
 from paperlora.cli.app import app
@@ -23,7 +24,8 @@ def main() -> None:
     try:
         app()
     except PaperLoraError as error:
-        _fail(str(error))
+        # a full disk behind it says more than what failed because of it
+        _fail(said_of(error.__cause__, guess=False) or escape(str(error)))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

@@ -10,11 +10,16 @@ _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def said_of(error: Exception) -> str | None:
-    """One line on what happened and what to do, as rich markup; None where it is nothing of the kind."""
-    chain: BaseException | None = error
+def said_of(error: BaseException | None, *, guess: bool = True) -> str | None:
+    """One line on what happened and what to do, as rich markup; None where it is nothing of the kind.
+
+    Args:
+        error: it or what lies behind it.
+        guess: an error of the catalog that isn't known otherwise may be a broken file.
+    """
+    chain = error
     while chain is not None:
-        said = _of_system(chain) if isinstance(chain, OSError) else _of_catalog(chain)
+        said = _of_system(chain) if isinstance(chain, OSError) else _of_catalog(chain, guess)
         if said:
             return escape(said)
         chain = chain.__cause__ or chain.__context__
@@ -30,7 +35,7 @@ def _of_system(error: OSError) -> str | None:
     return None
 
 
-def _of_catalog(error: BaseException) -> str | None:
+def _of_catalog(error: BaseException, guess: bool) -> str | None:
     # named by module, so that no command has to import SQLAlchemy for an error that it never meets
     if not type(error).__module__.startswith("sqlalchemy."):
         return None
@@ -39,6 +44,6 @@ def _of_catalog(error: BaseException) -> str | None:
         return f"The catalog can't be written ({cause}). Change the permissions of PAPERLORA_HOME, or set it to a folder you can write to."
     if "disk is full" in cause or "disk I/O" in cause:
         return f"The catalog can't be written ({cause}). Free some space and run it again: what was finished is kept."
-    if type(error).__name__ in ("OperationalError", "DatabaseError", "InterfaceError"):
+    if guess and type(error).__name__ in ("OperationalError", "DatabaseError", "InterfaceError"):
         return f"The catalog can't be used ({cause}). If its file is broken: move it away and run `paperlora rebuild`, which makes it anew from the store."
     return None
