@@ -9,8 +9,9 @@ which the largest p counts. Implications that are asked as yes or no can be gues
 becomes .7). "Locality not inferior" means that the adapter keeps the base's answers on neighbouring questions as surely as
 it must know the new one (P(l > .6) ≥ .9 over all its neighbours, since four of one idea decide nothing) and that the idea's
 own neighbours don't show the opposite. A belief in a negated claim goes before all but what was known already, and not only
-before ABSORBED: who states the denied value has nothing right and would be NOT_LEARNED in the table's order. NOT_LEARNED also needs that the trained wordings don't bring the answer out, else an idea
-that is half known in its own wordings would pass for one that left no trace.
+before ABSORBED: who states the denied value has nothing right and would be NOT_LEARNED in the table's order. NOT_LEARNED
+also needs that the trained wordings don't bring the answer out, else an idea that is half known in its own wordings would
+pass for one that left no trace.
 """
 
 from __future__ import annotations
