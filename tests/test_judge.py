@@ -19,7 +19,7 @@ from paperlora.judge.run import judge_adapters, judgement_key
 from paperlora.judge.subjects import asked_in, denied_values, longer
 from paperlora.judge.tally import BASE, PASSAGE, Sheet, Subject, score_locality, tally
 from paperlora.microdata.build import LoadedDataset, build_dataset, load
-from paperlora.model.answers import Answer
+from paperlora.model.answers import Responses
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base
 from paperlora.model.passage import WAYS, with_passage
@@ -453,15 +453,15 @@ def test_a_killed_judgement_goes_on_where_it_was(
     judged: Judged, world: World, base: Base, items: list[JudgeItem], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[int] = []
-    real = asking.answer
+    real = asking.respond
 
-    def dying(bank: Bank, asks: Sequence[object], **options: object) -> list[Answer]:
+    def dying(bank: Bank, asks: Sequence[object], *texts: object, **options: object) -> Responses:
         if len(given) == 2:
             raise KeyboardInterrupt
         given.append(len(asks))
-        return real(bank, asks, **options)  # type: ignore[arg-type]
+        return real(bank, asks, *texts, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(asking, "answer", dying)
+    monkeypatch.setattr(asking, "respond", dying)
     with pytest.raises(KeyboardInterrupt):
         judge_adapters(items, base, world.settings, tmp_path)
     with (tmp_path / asking.FILE).open("a") as file:
@@ -471,7 +471,7 @@ def test_a_killed_judgement_goes_on_where_it_was(
     resumed = judge_adapters(items, base, world.settings, tmp_path)
     assert resumed == judged and done > 0
     fresh: list[int] = []
-    monkeypatch.setattr(asking, "answer", lambda bank, asks, **o: fresh.append(len(asks)) or real(bank, asks, **o))
+    monkeypatch.setattr(asking, "respond", lambda bank, asks, *texts, **o: fresh.append(len(asks)) or real(bank, asks, *texts, **o))
     assert judge_adapters(items, base, world.settings, tmp_path) == judged
     again = len(STANDARD.chosen("quick").questions)
     assert sum(fresh) == 24 + again  # the noise floors alone are asked anew
@@ -527,8 +527,8 @@ def test_judgement_folder_holds_everything(judged: Judged, tmp_path: Path) -> No
 
 def test_equal_questions_are_asked_once(base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    real = asking.answer
-    monkeypatch.setattr(asking, "answer", lambda bank, asks, **o: asked.append(len(asks)) or real(bank, asks, **o))
+    real = asking.respond
+    monkeypatch.setattr(asking, "respond", lambda bank, asks, *texts, **o: asked.append(len(asks)) or real(bank, asks, *texts, **o))
     with Bank.load(base, [None]) as bank:
         asker = Asker(bank, ["w"], tmp_path, max_new_tokens=3, batch_rows=2, progress=lambda label, done, total: None)
         questions = [Question(0, (Message(role="user", content=text),)) for text in ("one", "two", "one")]

@@ -55,7 +55,7 @@ def _said(job: dict[str, Any], asker: Any) -> list[list[Any]]:
     slots = range(len(job["adapters"]))
     free = [Question(slot, messages) for slot in slots for messages, choices in posed if not choices]
     weighed = [Continuation(messages, text, slot) for slot in slots for messages, choices in posed for text in choices]
-    texts = iter([one.text for one in asker.ask(free)])
+    texts = iter([one.text for one in asker.ask(free, beside=weighed)])
     totals = iter([one.total for one in asker.weigh(weighed)])
     return [[[next(totals) for _ in choices] if choices else next(texts) for _, choices in posed] for _ in slots]
 

@@ -46,11 +46,22 @@ def measure_choices(
     subjects: Sequence[tuple[Subject, ...]], slots: Mapping[str, int], asker: Asker
 ) -> list[Measurement]:
     """Adapter and base on every multiple-choice probe. The text is the letter that the model means."""
-    asked = list(dict.fromkeys(one for own in subjects for subject in own for one in _questions(subject, slots)))
-    texts = {one: _continuations(one, options) for one in asked if (options := options_of(one.probe))}
+    texts = _weighed_texts(subjects, slots)
     wanted = [text for own in texts.values() for text in own]
     weighed = dict(zip(wanted, asker.weigh(wanted), strict=True)) if wanted else {}
     return [_measurement(one, {text.text: weighed[text] for text in own}) for one, own in texts.items()]
+
+
+def choice_texts(subjects: Sequence[tuple[Subject, ...]], slots: Mapping[str, int]) -> list[Continuation]:
+    """What :func:`measure_choices` will have weighed."""
+    return [text for own in _weighed_texts(subjects, slots).values() for text in own]
+
+
+def _weighed_texts(
+    subjects: Sequence[tuple[Subject, ...]], slots: Mapping[str, int]
+) -> dict[Asked, list[Continuation]]:
+    asked = dict.fromkeys(one for own in subjects for subject in own for one in _questions(subject, slots))
+    return {one: _continuations(one, options) for one in asked if (options := options_of(one.probe))}
 
 
 def _questions(subject: Subject, slots: Mapping[str, int]) -> Iterator[Asked]:

@@ -36,16 +36,18 @@ class Asked(NamedTuple):
 
 
 def measure(
-    subjects: Sequence[tuple[Subject, ...]], slots: Mapping[str, int], asker: Asker, margins: int
-) -> list[Measurement]:
+    subjects: Sequence[tuple[Subject, ...]], slots: Mapping[str, int], asker: Asker, margins: int,
+    beside: Sequence[Continuation] = (),
+) -> list[Measurement]:  # fmt: skip
     """Every measurement of these ideas: adapters, base, adapters of other papers, base with the passage.
 
     Args:
         subjects: the ideas of each adapter, with the probes that they have come to.
         slots: adapter id → slot of the bank.
         margins: direct probes of each idea on which answers are also weighed by likelihood.
+        beside: texts that the asker will be told to weigh later: in the same passes they cost less.
     """
-    return [*_measure(subjects, slots, asker, margins), *_measure_ceiling(subjects, asker)]
+    return [*_measure(subjects, slots, asker, margins, beside), *_measure_ceiling(subjects, asker)]
 
 
 def noise_floor(
@@ -63,15 +65,19 @@ def noise_floor(
 
 
 def _measure(
-    subjects: Sequence[tuple[Subject, ...]], slots: Mapping[str, int], asker: Asker, margins: int
-) -> list[Measurement]:
+    subjects: Sequence[tuple[Subject, ...]], slots: Mapping[str, int], asker: Asker, margins: int,
+    beside: Sequence[Continuation],
+) -> list[Measurement]:  # fmt: skip
     asked = list(dict.fromkeys(one for own in subjects for subject in own for one in _questions(subject, slots)))
-    said = asker.ask([Question(one.slot, one.probe.messages) for one in asked], "answers on probes")
-    base = {one.probe.id: answer.text for one, answer in zip(asked, said, strict=True) if one.model == BASE}
-    measured = [_measurement(one, answer, base.get(one.probe.id)) for one, answer in zip(asked, said, strict=True)]
     weighed = {probe.id for own in subjects for subject in own for probe in subject.family("direct")[:margins]}
     own = {BASE, *(subject.adapter for part in subjects for subject in part)}
     places = [n for n, one in enumerate(asked) if one.probe.id in weighed and one.model in own]
+    known = [Continuation(asked[n].probe.messages, text, asked[n].slot) for n in places for text in _choices(asked[n].probe)]
+    said = asker.ask(
+        [Question(one.slot, one.probe.messages) for one in asked], "answers on probes", beside=[*known, *beside]
+    )
+    base = {one.probe.id: answer.text for one, answer in zip(asked, said, strict=True) if one.model == BASE}
+    measured = [_measurement(one, answer, base.get(one.probe.id)) for one, answer in zip(asked, said, strict=True)]
     for place, changes in zip(
         places, _margins([asked[n] for n in places], [said[n] for n in places], asker), strict=True
     ):
@@ -98,10 +104,15 @@ def _margins(asked: Sequence[Asked], said: Sequence[Answer], asker: Asker) -> It
 
 def _texts(one: Asked, said: Answer) -> tuple[str, ...]:
     """What is weighed after a probe: of the base also what it said, which tells a belief from a guess."""
-    wrong = [text for text in one.probe.distractors[:DISTRACTORS] if text.strip()]
-    right = [one.probe.answers[0]] if wrong and one.probe.answers[0].strip() else []
     own = [said.text] if one.model == BASE and said.ended and said.text.strip() else []
-    return tuple(dict.fromkeys([*right, *wrong, *own]))
+    return tuple(dict.fromkeys([*_choices(one.probe), *own]))
+
+
+def _choices(probe: Probe) -> tuple[str, ...]:
+    """The right answer and wrong ones, where there are any."""
+    wrong = [text for text in probe.distractors[:DISTRACTORS] if text.strip()]
+    right = [probe.answers[0]] if wrong and probe.answers[0].strip() else []
+    return (*right, *wrong)
 
 
 def _questions(subject: Subject, slots: Mapping[str, int]) -> list[Asked]:

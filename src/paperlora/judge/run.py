@@ -14,7 +14,7 @@ from pathlib import Path
 from paperlora.errors import AdapterNotLive, NothingToDo
 from paperlora.judge.again import swap_templates, think
 from paperlora.judge.asking import Asker
-from paperlora.judge.choosing import measure_choices
+from paperlora.judge.choosing import choice_texts, measure_choices
 from paperlora.judge.conclude import Taught, conclude
 from paperlora.judge.cross import cross_probe
 from paperlora.judge.dose import ask_peaks, find_peaks
@@ -97,6 +97,9 @@ def judge_adapters(
     rejects = [
         _reject(item, "other_base", f"trained on {item.adapter.base.name}") for item in items if item not in matching
     ]
+    if all(item.placebo for item in matching):
+        trained = f"None of {len(items)} adapters was trained on {base.id.name}, but on {', '.join(sorted({item.adapter.base.name for item in items}))}."
+        raise AdapterNotLive(trained, "Set PAPERLORA_BASE_MODEL (or base_model) to the base that they were trained on; in the demo --config var/demo.toml.")
     folders = [item.adapter_folder / item.adapter.folder for item in matching]
     with Bank.load(base, [None, *folders]) as bank:
         checked = [Live(item, slot, liveness(bank, item, slot)) for slot, item in enumerate(matching, start=1)]
@@ -152,7 +155,7 @@ def _judge(
     passes: dict[Pair, int] = {}
     while True:
         subjects = [subjects_of(one, names, passes, judge) for one, names in zip(live, others, strict=True)]
-        unread = measure(subjects, slots, asker, judge.margins)
+        unread = measure(subjects, slots, asker, judge.margins, choice_texts(subjects, slots))
         measurements, agreement = reader.read(unread, chain(*subjects)) if reader else (unread, None)
         taught = [_taught(one, own, by_adapter[one.item.adapter.id]) for one, own in zip(live, subjects, strict=True)]
         concluded = conclude(taught, measurements, judge.sure)

@@ -9,7 +9,7 @@ aren't padded.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from paperlora.model.bank import Bank
 from paperlora.model.chat import render_example, render_prompt
-from paperlora.model.generation import Choose, Generation, Recorder, Sampler, Sampling, greedy
+from paperlora.model.generation import Caches, Choose, Generation, Recorder, Sampler, Sampling, greedy
 from paperlora.model.packing import Block, pack
 from paperlora.model.sharing import forest
 from paperlora.progress import Progress, silent
@@ -67,6 +67,13 @@ class LogLik(NamedTuple):
         return self.total / self.tokens
 
 
+class Responses(NamedTuple):
+    """What came of questions and of texts, each in the order given."""
+
+    answers: list[Answer]
+    weighed: list[LogLik]
+
+
 class _Question(NamedTuple):
     slot: int
     ids: tuple[int, ...]
@@ -77,49 +84,152 @@ class _Scored(NamedTuple):
     prompt: tuple[int, ...]
     text: tuple[int, ...]
 
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The hidden state of a token scores the next one, so that a text's last token need not be computed."""
+        return self.prompt + self.text[:-1]
 
-# -------------------------------------------------------------------- answers
+
+class _Batch(NamedTuple):
+    """Of neighbouring slots."""
+
+    questions: list[_Question]
+    scored: list[_Scored]
 
 
 @torch.no_grad()
-def answer(
-    bank: Bank, asks: Sequence[Ask], *, max_new_tokens: int, batch_rows: int, progress: Progress = silent,
-    sampling: Sampling | None = None,
-) -> list[Answer]:  # fmt: skip
-    """Answers, in the order of the questions; the same ones whatever that order is.
+def respond(
+    bank: Bank, asks: Sequence[Ask], items: Sequence[Continuation], *, max_new_tokens: int, batch_rows: int,
+    progress: Progress = silent, sampling: Sampling | None = None,
+) -> Responses:  # fmt: skip
+    """Answers and log-likelihoods in one go: what a question and a weighed text begin with in common is computed once.
+
+    Neither depends on the order, nor on what else is asked.
 
     Args:
+        items: see :func:`log_likelihoods`.
         max_new_tokens: longest answer.
-        batch_rows: most questions at once; questions to several slots share a batch.
+        batch_rows: most questions at once, and most texts; those of several slots share a batch.
+        progress: told of answers and texts that are done.
         sampling: draw tokens, each question with a generator of its own; None for greedy answers.
+
+    Raises:
+        ModelUnavailable: a text is empty or doesn't survive the chat template.
     """
     prompts = functools.cache(
         lambda messages, thinking: render_prompt(bank.base.tokenizer, messages, thinking=thinking)
     )
     questions = [_Question(ask.slot, prompts(ask.messages, ask.thinking)) for ask in asks]
-    unique = sorted(set(questions))
-    found: dict[_Question, Answer] = {}
-    for batch in _batches(unique, batch_rows):
-        found |= zip(batch, _answer_batch(bank, batch, max_new_tokens, sampling), strict=True)
-        progress("answers", len(found), len(unique))
-    return [found[question] for question in questions]
+    scored = [_scored(bank, item) for item in items]
+    every: set[_Question | _Scored] = {*questions, *scored}
+    answers: dict[_Question, Answer] = {}
+    weighed: dict[_Scored, LogLik] = {}
+    for batch in _batches(sorted(every, key=_order), batch_rows):
+        fresh, found = _respond_batch(bank, batch, max_new_tokens, sampling)
+        answers |= zip(batch.questions, fresh, strict=True)
+        weighed |= zip(batch.scored, found, strict=True)
+        progress("answers" if answers else "log-likelihoods", len(answers) + len(weighed), len(every))
+    return Responses([answers[one] for one in questions], [weighed[one] for one in scored])
 
 
-def _answer_batch(
-    bank: Bank, batch: Sequence[_Question], max_new_tokens: int, sampling: Sampling | None
-) -> list[Answer]:
-    trees = forest(batch)
+def _order(one: _Question | _Scored) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """By slot, then by tokens: those that share most stand together."""
+    return one.slot, one.ids, one.text if isinstance(one, _Scored) else ()
+
+
+def _batches(items: Sequence[_Question | _Scored], size: int) -> Iterator[_Batch]:
+    for part in in_portions(items, size, lambda one: isinstance(one, _Scored)):
+        yield _Batch([one for one in part if isinstance(one, _Question)], [one for one in part if isinstance(one, _Scored)])
+
+
+def in_portions(items: Sequence[T], size: int, second: Callable[[T], bool]) -> Iterator[list[T]]:
+    """Neighbours together, at most ``size`` of the first and as many of the second kind."""
+    part, counts = list[T](), [0, 0]
+    for one in items:
+        kind = int(second(one))
+        if counts[kind] == size:
+            yield part
+            part, counts = [], [0, 0]
+        part.append(one)
+        counts[kind] += 1
+    if part:
+        yield part
+
+
+def _respond_batch(bank: Bank, batch: _Batch, max_new_tokens: int, sampling: Sampling | None) -> Responses:
+    room = max((len(one.ids) for one in batch.questions), default=0) + max_new_tokens
+    read = [_read(bank, part, room) for part in _portions(batch, together=bank.batched)]
+    weighed = [one for part in read for one in part.weighed]
+    if not batch.questions:
+        return Responses([], weighed)
+    asked = [part.asked for part in read if part.asked is not None]
+    choose: Choose = greedy if sampling is None else Sampler(sampling, [question.ids for question in batch.questions])
+    tokens = choose(bank.logits(torch.cat([one.lasts for one in asked])), range(len(batch.questions)))
+    caches = Caches.joined([one.caches for one in asked])
+    run = Generation([question.slot for question in batch.questions], caches, choose)
+    return Responses([_as_answer(bank, ids) for ids in run.finish(bank, tokens, max_new_tokens)], weighed)
+
+
+def _portions(batch: _Batch, *, together: bool) -> list[_Batch]:
+    """What is read in one pass. Slots share nothing: read one by one they give the same, and on a CPU what lies in memory
+    at once stays small, which is faster; a GPU would rather have it all."""
+    if together:
+        return [batch]
+    slots = sorted({one.slot for part in batch for one in part})
+    return [
+        _Batch([one for one in batch.questions if one.slot == slot], [one for one in batch.scored if one.slot == slot])
+        for slot in slots
+    ]
+
+
+class _Asked(NamedTuple):
+    """Questions that have been read."""
+
+    lasts: Tensor
+    """Hidden state of each one's last token."""
+    caches: Caches
+
+
+class _Read(NamedTuple):
+    asked: _Asked | None
+    """None where nothing is asked."""
+    weighed: list[LogLik]
+
+
+def _read(bank: Bank, batch: _Batch, room: int) -> _Read:
+    trees = forest([(one.slot, one.ids) for part in batch for one in part])
     packed = pack(trees.blocks, bank.base.device)
-    recorder = Recorder(packed)
+    recorder = Recorder(packed) if batch.questions else None
     hidden = bank.hidden(packed, recorder)
     places = trees.places(packed)
-    choose: Choose = greedy if sampling is None else Sampler(sampling, [question.ids for question in batch])
-    tokens = choose(bank.logits(hidden[[own[-1] for own in places]]), range(len(batch)))
-    run = Generation([question.slot for question in batch], recorder.caches(places, max_new_tokens), choose)
-    return [_as_answer(bank, ids, max_new_tokens) for ids in run.finish(bank, tokens, max_new_tokens)]
+    asked, texts = places[: len(batch.questions)], places[len(batch.questions) :]
+    questions = None if recorder is None else _Asked(hidden[[own[-1] for own in asked]], recorder.caches(asked, room))
+    return _Read(questions, _weigh(bank, batch.scored, texts, hidden))
 
 
-def _as_answer(bank: Bank, ids: list[int], max_new_tokens: int) -> Answer:
+def _weigh(bank: Bank, scored: Sequence[_Scored], places: Sequence[tuple[int, ...]], hidden: Tensor) -> list[LogLik]:
+    if not scored:
+        return []
+    scoring = [place for own, one in zip(places, scored, strict=True) for place in own[-len(one.text) :]]
+    targets = torch.tensor([token for one in scored for token in one.text], device=bank.base.device)
+    losses = bank.token_losses(hidden[scoring], targets).split([len(one.text) for one in scored])
+    return [LogLik(-float(part.double().sum()), len(part)) for part in losses]
+
+
+# -------------------------------------------------------------------- answers
+
+
+def answer(
+    bank: Bank, asks: Sequence[Ask], *, max_new_tokens: int, batch_rows: int, progress: Progress = silent,
+    sampling: Sampling | None = None,
+) -> list[Answer]:  # fmt: skip
+    """Answers alone: see :func:`respond`."""
+    return respond(
+        bank, asks, (), max_new_tokens=max_new_tokens, batch_rows=batch_rows, progress=progress, sampling=sampling
+    ).answers
+
+
+def _as_answer(bank: Bank, ids: list[int]) -> Answer:
     ended = bool(ids) and ids[-1] in bank.base.end_ids
     kept = ids[:-1] if ended else ids
     return Answer(bank.base.tokenizer.decode(kept, skip_special_tokens=True), ended, len(kept))
@@ -128,7 +238,6 @@ def _as_answer(bank: Bank, ids: list[int], max_new_tokens: int) -> Answer:
 # ------------------------------------------------------------ log-likelihoods
 
 
-@torch.no_grad()
 def log_likelihoods(
     bank: Bank, items: Sequence[Continuation], *, batch_rows: int, progress: Progress = silent
 ) -> list[LogLik]:
@@ -137,13 +246,7 @@ def log_likelihoods(
     Raises:
         ModelUnavailable: a text is empty or doesn't survive the chat template.
     """
-    scored = [_scored(bank, item) for item in items]
-    unique = sorted(set(scored))
-    found: dict[_Scored, LogLik] = {}
-    for batch in _batches(unique, batch_rows):
-        found |= zip(batch, _score_batch(bank, batch), strict=True)
-        progress("log-likelihoods", len(found), len(unique))
-    return [found[one] for one in scored]
+    return respond(bank, (), items, max_new_tokens=0, batch_rows=batch_rows, progress=progress).weighed
 
 
 def _scored(bank: Bank, item: Continuation) -> _Scored:
@@ -155,17 +258,6 @@ def _scored(bank: Bank, item: Continuation) -> _Scored:
     return _Scored(item.slot, row.ids[: row.prompt_tokens], row.ids[row.prompt_tokens : -1])
 
 
-def _score_batch(bank: Bank, batch: Sequence[_Scored]) -> list[LogLik]:
-    """The hidden state of a token scores the next one, so that a text's last token need not be computed."""
-    trees = forest([(one.slot, one.prompt + one.text[:-1]) for one in batch])
-    packed = pack(trees.blocks, bank.base.device)
-    scoring = [own[-len(one.text) :] for own, one in zip(trees.places(packed), batch, strict=True)]
-    hidden = bank.hidden(packed)[[place for row in scoring for place in row]]
-    targets = torch.tensor([token for one in batch for token in one.text], device=bank.base.device)
-    losses = bank.token_losses(hidden, targets).split([len(one.text) for one in batch])
-    return [LogLik(-float(part.double().sum()), len(part)) for part in losses]
-
-
 @torch.no_grad()
 def next_token_logits(bank: Bank, prompts: Sequence[tuple[Message, ...]], slot: int) -> Tensor:
     """Logits (prompts × vocabulary, float32) of the first token of the answer."""
@@ -173,8 +265,3 @@ def next_token_logits(bank: Bank, prompts: Sequence[tuple[Message, ...]], slot: 
     packed = pack([Block(row, slot) for row in rows], bank.base.device)
     lasts = [start + len(row) - 1 for start, row in zip(packed.starts, rows, strict=True)]
     return bank.logits(bank.hidden(packed)[lasts])
-
-
-def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -22,6 +22,9 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 ATTENTION = "paperlora"
+CALL = 2000
+"""Pairs of query and key that may be computed in vain before another attention call a layer is cheaper: such a call costs
+about as much as these on a CPU."""
 
 
 class Attend(Protocol):
@@ -51,7 +54,7 @@ class Segment(NamedTuple):
 
 
 class Level(NamedTuple):
-    """Blocks of equal depth in the tree, as padded rows."""
+    """Blocks of equal depth in the tree and like length, as padded rows."""
 
     query: Tensor
     """rows × longest block: places in the packed sequence; padding points at the row's own first token, so that not even
@@ -136,17 +139,39 @@ def _levels(
         depth.append(0 if block.parent is None else depth[block.parent] + 1)
     levels, restore, offset = [], torch.zeros(tokens, dtype=torch.long), 0
     for wanted in range(max(depth) + 1):
-        chosen = [index for index in range(len(blocks)) if depth[index] == wanted]
-        level = _level(
-            [contexts[index] for index in chosen], [_places(blocks, starts, index) for index in chosen], device
-        )
-        width = level.query.shape[1]
-        for row, index in enumerate(chosen):
-            length = len(blocks[index].ids)
-            restore[starts[index] : starts[index] + length] = torch.arange(length) + offset + row * width
-        offset += len(chosen) * width
-        levels.append(level)
+        own = [index for index in range(len(blocks)) if depth[index] == wanted]
+        for chosen in _alike(own, blocks, contexts):
+            level = _level(
+                [contexts[index] for index in chosen], [_places(blocks, starts, index) for index in chosen], device
+            )
+            width = level.query.shape[1]
+            for row, index in enumerate(chosen):
+                length = len(blocks[index].ids)
+                restore[starts[index] : starts[index] + length] = torch.arange(length) + offset + row * width
+            offset += len(chosen) * width
+            levels.append(level)
     return tuple(levels), restore.to(device)
+
+
+def _alike(
+    chosen: Sequence[int], blocks: Sequence[Block], contexts: Sequence[tuple[int, ...]]
+) -> list[list[int]]:
+    """Blocks of like length together, so that few places are padding: a long question among short ones would make rows of
+    its own length of them all."""
+    groups: list[list[int]] = []
+    width = before = 0
+    for index in sorted(chosen, key=lambda index: (len(blocks[index].ids), len(contexts[index]))):
+        own, above = len(blocks[index].ids), len(contexts[index])
+        if groups:
+            now, grown = len(groups[-1]) * width * (before + width), max(before, above)
+            together, apart = (len(groups[-1]) + 1) * own * (grown + own), now + own * (above + own)
+            if together <= apart + CALL:
+                groups[-1].append(index)
+                width, before = own, grown
+                continue
+        groups.append([index])
+        width, before = own, above
+    return groups
 
 
 def _level(contexts: Sequence[tuple[int, ...]], own: Sequence[tuple[int, ...]], device: torch.device) -> Level:
