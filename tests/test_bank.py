@@ -12,7 +12,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 
 from paperlora.errors import ModelUnavailable, StoreError
 from paperlora.model import frozen
-from paperlora.model.answers import Answer, Ask, Continuation, answer, log_likelihoods, next_token_logits
+from paperlora.model.answers import Answer, Ask, Continuation, answer, log_likelihoods, next_token_logits, respond
 from paperlora.model.bank import Bank
 from paperlora.model.base import Base, load_base
 from paperlora.model.chat import render_example, render_prompt
@@ -245,6 +245,39 @@ def test_progress_ends_full(base):
         progress=lambda label, done, total: seen.append((done, total)),
     )  # fmt: skip
     assert seen == [(3, 7), (6, 7), (7, 7)]
+
+
+@pytest.mark.parametrize("rows", [2, 5, 64])
+def test_what_is_weighed_beside_questions_is_what_is_weighed_alone(base, adapters, asks, answers, rows):
+    bank = Bank.load(base, [None, *adapters])
+    items = [Continuation(user(text), reply, slot) for text in QUESTIONS for reply in ("37 percent", "7") for slot in range(4)]
+    alone = log_likelihoods(bank, items, batch_rows=8)
+    mixed = respond(bank, asks, items[::-1], max_new_tokens=12, batch_rows=rows)
+    assert mixed.answers == answers
+    weighed = mixed.weighed[::-1]
+    assert [one.tokens for one in weighed] == [one.tokens for one in alone]
+    assert [one.total for one in weighed] == pytest.approx([one.total for one in alone], rel=1e-4)
+
+
+def test_slots_read_together_answer_as_slots_read_one_by_one(base, adapters, asks, answers):
+    """As on a GPU, where a pass takes all of them in lanes."""
+    bank = Bank.load(base, [None, *adapters])
+    bank.batched = True
+    assert answer(bank, asks, max_new_tokens=12, batch_rows=64) == answers
+
+
+def test_layers_of_one_block_share_a_product_only_where_they_read_the_same(base, adapters):
+    """Each of them gives its own part for whatever it is called with, in whatever order."""
+    bank = Bank.load(base, [None, *adapters])
+    block = next(module for module in base.model.modules() if hasattr(module, "k_proj"))
+    inputs = [torch.randn(1, 6, block.k_proj.in_features, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2)]
+    packed = pack([Block((5, 6, 7), 1), Block((8, 9, 10), 2)], base.device)
+    with torch.no_grad(), bank._applied(packed.segments):
+        together = [layer(inputs[0]) for layer in (block.q_proj, block.k_proj, block.v_proj)]
+        apart = [block.v_proj(inputs[0]), block.q_proj(inputs[1]), block.k_proj(inputs[0]), block.q_proj(inputs[0])]
+    for got, wanted in ((apart[0], together[2]), (apart[2], together[1]), (apart[3], together[0])):
+        torch.testing.assert_close(got, wanted)
+    assert not torch.allclose(apart[1], together[0], atol=1e-3)
 
 
 def test_no_question_no_answer(base):

@@ -56,8 +56,9 @@ def _adapter(base: Base, seed: int, folder: Path) -> Path:
     return folder
 
 
-def ask(bank: Bank, posed: Sequence[Posed], work: Path, *, rows: int, seed: int | None = None) -> Said:
-    """Ask everything of everybody; shuffled by the seed, in the given order without one."""
+def ask(bank: Bank, posed: Sequence[Posed], work: Path, *, rows: int, seed: int | None = None, beside: bool = False) -> Said:
+    """Ask everything of everybody; shuffled by the seed, in the given order without one; texts weighed beside the questions
+    or after them."""
     asker = Asker(bank, [f"weights {slot}" for slot in range(bank.slots)], work, max_new_tokens=TOKENS, batch_rows=rows, progress=silent)
     free = [(slot, place) for slot in range(bank.slots) for place, one in enumerate(posed) if not one.choices]
     closed = [
@@ -66,8 +67,9 @@ def ask(bank: Bank, posed: Sequence[Posed], work: Path, *, rows: int, seed: int 
     if seed is not None:
         random.Random(seed).shuffle(free)
         random.Random(seed).shuffle(closed)
-    answers = asker.ask([Question(slot, posed[place].probe.messages) for slot, place in free])
-    weighed = asker.weigh([Continuation(posed[p].probe.messages, posed[p].choices[n], slot) for slot, p, n in closed])
+    texts = [Continuation(posed[p].probe.messages, posed[p].choices[n], slot) for slot, p, n in closed]
+    answers = asker.ask([Question(slot, posed[place].probe.messages) for slot, place in free], beside=texts if beside else ())
+    weighed = asker.weigh(texts)
     return Said(dict(zip(free, answers, strict=True)), dict(zip(closed, weighed, strict=True)))
 
 
@@ -122,6 +124,23 @@ def test_chunks_that_are_written_one_by_one_change_nothing(
     again = ask(bank, posed, tmp_path, rows=7, seed=4)
     assert again.answers == first.answers
     assert scores(again, posed) == scores(first, posed)
+
+
+def test_texts_weighed_beside_the_questions_are_weighed_once_and_alike(
+    bank: Bank, posed: list[Posed], first: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[tuple[int, int]] = []
+    real = asking.respond
+    monkeypatch.setattr(asking, "respond", lambda bank, asks, texts, **o: passes.append((len(asks), len(texts))) or real(bank, asks, texts, **o))
+    beside = ask(bank, posed, tmp_path, rows=64, seed=5, beside=True)
+    assert [bool(asks) for asks, _ in passes] == [True] * len(passes) and sum(texts for _, texts in passes) == len(first.weighed)
+    assert {key: answer.text for key, answer in beside.answers.items()} == {key: answer.text for key, answer in first.answers.items()}
+    for key, one in beside.weighed.items():
+        assert one.tokens == first.weighed[key].tokens
+        assert one.total == pytest.approx(first.weighed[key].total, rel=1e-4, abs=1e-4)
+    assert scores(beside, posed) == scores(first, posed)
+    done = len(passes)
+    assert ask(bank, posed, tmp_path, rows=64) == beside and len(passes) == done  # all of it is remembered
 
 
 def test_a_model_is_not_swayed_by_who_else_is_asked(bank: Bank, posed: list[Posed], first: Said, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from transformers import AutoTokenizer, Gemma2Config, Gemma2ForCausalLM
 
 from paperlora.errors import ModelUnavailable
+from paperlora.model import packing
 from paperlora.model.base import Base, find_base, load_base
 from paperlora.model.chat import render_example, render_prompt
 from paperlora.model.packing import Block, pack
@@ -254,6 +255,23 @@ def test_tree_of_blocks_equals_separate_texts(base):
         wanted = separate(base, text)[-length:]
         torch.testing.assert_close(hidden[start : start + length], wanted, rtol=1e-4, atol=1e-5)
     assert packed.ids.shape[1] == sum(len(block.ids) for block in blocks)
+
+
+@pytest.mark.parametrize("call", [0, 30, 10**9])
+def test_rows_of_any_lengths_equal_separate_texts_however_they_are_grouped(base, monkeypatch, call):
+    """Long blocks among short ones, at two depths: each group of like length is an attention call of its own."""
+    monkeypatch.setattr(packing, "CALL", call)
+    lengths = (1, 2, 19, 3, 1, 40)
+    blocks = [Block(tuple(range(5, 5 + length)), 0) for length in lengths]
+    blocks += [Block(tuple(range(60, 60 + length)), 0, parent=parent) for parent, length in enumerate(reversed(lengths))]
+    packed = pack(blocks, base.device)
+    groups = [len(level.query) for level in packed.levels]
+    assert sum(groups) == len(blocks) and (len(groups) == 2 if call == 10**9 else len(groups) > 2)
+    hidden = base.model.model(input_ids=packed.ids, position_ids=packed.positions, plan=packed).last_hidden_state[0]
+    for index, block in enumerate(blocks):
+        above = () if block.parent is None else blocks[block.parent].ids
+        own = slice(packed.starts[index], packed.starts[index] + len(block.ids))
+        torch.testing.assert_close(hidden[own], separate(base, above + block.ids)[len(above) :], rtol=1e-4, atol=1e-5)
 
 
 def test_packed_tokens_of_a_slot_lie_together(base):
