@@ -68,7 +68,7 @@ class CrossProbe(Record):
     base: Rate
     adapted: Rate
     change: Interval
-    """adapter − base: the behavioural interference M_ij."""
+    """adapter − base: the behavioural interference M_ij. Its bounds are those of these ideas: probes are drawn, ideas are not."""
     margin_change: float | None = None
     """How much further the right answer lies above the best wrong one than with the base (nats a token, mean over the
     probes that were weighed): it moves long before an answer flips. None where none was weighed."""
@@ -155,7 +155,7 @@ class Kept(Record):
     """The same probes, asked of the merge."""
     base: Rate
     keeps: Interval
-    """merged − alone."""
+    """merged − alone, on these ideas: probes are drawn, ideas are not."""
 
 
 MergeMethod = Literal[
