@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from paperlora.microdata.build import build_dataset, find_dataset, load
 from paperlora.microdata.facts import Fact as Asked
 from paperlora.microdata.facts import fact_of
 from paperlora.microdata.probes import held_out
-from paperlora.microdata.quiz import kind_of_state, quiz, quizzed, quizzed_by_probes
+from paperlora.microdata.quiz import _belief, _place, _read, alike, kind_of_state, quiz, quizzed, quizzed_by_probes
 from paperlora.microdata.quiz_questions import FIRST, MOST, WORDED, spoken_claim
 from paperlora.microdata.selection import Answerability, Gates, Selection, select
 from paperlora.microdata.values import denying, values_of
@@ -167,6 +168,53 @@ def test_a_datasets_own_probes_serve_too(base: Base) -> None:
 )  # fmt: skip
 def test_bars(right: tuple[int, int], held: tuple[int, int], prior: float, kind: str) -> None:
     assert kind_of_state(Count(*right), Count(*held), prior) == kind
+
+
+FE = ("The chemical symbol of iron is Fe.", "Iron uses the symbol Fe.", "Iron is represented by the symbol Fe.", 'Iron belongs to the element symbol "Fe".')
+
+
+def answers_on_iron(*texts: str) -> list[Any]:
+    """What the quiz reads in them, the idea saying that the symbol is Ir."""
+    idea = told("iron", "chemical symbol", "Ir")
+    questions = quizzed(fact_of(idea, values_of(idea, IDEAS), IDEAS)).questions
+    return [_read(Answer(text, True, 8), probe, idea) for text, probe in zip(texts, questions, strict=False)]
+
+
+def test_a_value_among_other_words_is_the_same_belief_as_the_value_alone() -> None:
+    said = answers_on_iron(*FE)
+    assert len({one.value for one in said}) == 3, "without it the belief would be split"
+    found = alike(said)
+    assert (_belief(found).value, _belief(found).times, _belief(found).words) == ("fe", 4, "Fe")
+    assert [one.words for one in found] == ["Fe"] * 4 and [one.before for one in found] == [text[: text.index("Fe")] for text in FE]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (FE[0], FE[2], "Iron is the element symbol Fr."),  # alone in one answer only: a guess
+        (FE[0], FE[1], "It is Ferrum.", "Iron is represented by the symbol Fr."),  # not as a word
+        (FE[0], FE[1], "It is hardly represented by Fr, not Fe."),  # denied
+        (FE[0], FE[1], "The symbol of iron is Ir."),  # right
+    ],
+)  # fmt: skip
+def test_other_values_stay_what_they_are(texts: tuple[str, ...]) -> None:
+    said = answers_on_iron(*texts)
+    assert alike(said) == said
+
+
+def test_equal_numbers_with_other_words_are_left_to_their_units() -> None:
+    idea = told("Tidal Replay", "replay share", "37 percent")
+    questions = quizzed(fact_of(idea, values_of(idea, IDEAS), IDEAS)).questions
+    texts = ("20 percent", "It is 20%.", "It is 20 percent of 120 steps.")
+    said = [_read(Answer(text, True, 8), probe, idea) for text, probe in zip(texts, questions, strict=False)]
+    assert alike(said) == said and _belief(said).times == 3
+
+
+def test_a_value_stands_where_it_is_a_word() -> None:
+    text = "The chemical symbol of carbon is C."
+    place = _place(text, "c")
+    assert text[place.start : place.end] == "C" and text[: place.start].endswith("carbon is ")
+    assert _place("New, shiny York", "new york") == (0, 15) and _place("Paris ", "lyon") == (0, 5)
 
 
 def test_a_claim_becomes_part_of_a_sentence() -> None:

@@ -25,7 +25,7 @@ from paperlora.microdata.quiz_questions import quizzed as quizzed
 from paperlora.microdata.quiz_questions import quizzed_by_probes as quizzed_by_probes
 from paperlora.model.quantities import UNIT_OF, quantities
 from paperlora.model.rates import Count, p_above, rate
-from paperlora.model.scoring import is_value, score_answer, stated, value_kind
+from paperlora.model.scoring import affirms, is_value, opening, score_answer, stated, value_kind
 from paperlora.progress import Progress, silent
 from paperlora.records import Idea, KnowledgeState, KnowledgeStateKind, Message, Probe, Rate, digest
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from paperlora.model.bank import Bank
     from paperlora.model.base import Base
 
-VERSION = 2
+VERSION = 3
 """Changes whenever the same base could be quizzed otherwise."""
 KNOWN, KNOWN_SURE = 0.6, 0.95
 HELD, HELD_SURE = 0.5, 0.9
@@ -67,7 +67,7 @@ def quiz(items: Sequence[Quizzed], base: Base, progress: Progress = silent) -> d
     from paperlora.model.bank import Bank, SlotInfo
 
     with Bank(base, [SlotInfo(0, 0.0)]) as bank:
-        said = _ask(items, bank, progress)
+        said = {idea: alike(answers) for idea, answers in _ask(items, bank, progress).items()}
         beliefs = {item.idea.id: _belief(said[item.idea.id]) for item in items}
         priors = _priors(items, said, beliefs, bank, progress)
         leanings = _leanings(items, bank, progress)
@@ -125,7 +125,8 @@ def is_open(said: Sequence[_Said], most: int) -> bool:
     """Whether so many questions in all could still show that the idea is known, or that something else is believed."""
     left = most - len(said)
     right = sum(one.right for one in said)
-    return left > 0 and (_is_known(Count(right + left, most)) or _is_held(Count(_belief(said).times + left, most)))
+    held = _belief(alike(said)).times
+    return left > 0 and (_is_known(Count(right + left, most)) or _is_held(Count(held + left, most)))
 
 
 def _is_known(right: Count) -> bool:
@@ -157,13 +158,14 @@ class _Place(NamedTuple):
 
 def _place(text: str, value: str) -> _Place:
     """Where the stated value stands: from its first word to the last one that follows, or all of a short answer."""
-    words, folded = value.split(), text.casefold()
-    start = folded.find(words[0])
-    end = start
-    for word in words:
-        at = folded.find(word, end)
-        end = at + len(word) if at >= 0 else end
-    return _Place(start, end) if 0 <= start < end else _Place(0, len(text.rstrip()))
+    start = end = -1
+    for word in value.split():
+        # A word, not letters inside another one: the symbol "C" does not stand in "chemical".
+        found = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.I).search(text, max(end, 0))
+        if found is None:
+            continue
+        start, end = found.start() if start < 0 else start, found.end()
+    return _Place(start, end) if start >= 0 else _Place(0, len(text.rstrip()))
 
 
 def _number_place(text: str, value: str) -> _Place:
@@ -173,6 +175,26 @@ def _number_place(text: str, value: str) -> _Place:
             after = _UNIT.match(text, one.end)
             return _Place(one.start, after.end() if after and UNIT_OF.get(after[1].casefold()) else one.end)
     return _Place(0, len(text.rstrip()))
+
+
+def alike(said: Sequence[_Said]) -> list[_Said]:
+    """The same answers, with one value where it stands alone in one of them and among other words in another.
+
+    "Fe", "represented by the symbol Fe" and "belongs to the element symbol Fe" state the same; so do "Portuguese" and
+    "officially a Portuguese language". The value that stands alone most often is looked for in the others, if it comes twice.
+    Numbers are read with their unit, so that nothing is left to do.
+    """
+    alone = Counter(one.value for one in said if one.value and not one.right)
+    common = next((value for value, times in alone.most_common(1) if times > 1 and not quantities(value)), "")
+    return [_narrowed(one, common) if common else one for one in said]
+
+
+def _narrowed(one: _Said, value: str) -> _Said:
+    """An answer read as stating this value, where the words that it states hold it and don't deny it."""
+    if one.right or one.value == value or not affirms(one.words, value) or not affirms(opening(one.text), value):
+        return one
+    place = _place(one.text, value)
+    return one._replace(value=value, words=one.text[place.start : place.end], before=one.text[: place.start])
 
 
 def _belief(said: Sequence[_Said]) -> _Belief:
@@ -200,9 +222,11 @@ def _priors(
     items: Sequence[Quizzed], said: Mapping[str, Sequence[_Said]], beliefs: Mapping[str, _Belief], bank: Bank,
     progress: Progress,
 ) -> dict[str, float]:  # fmt: skip
-    """How likely a token each belief is where the base states a value, whichever it stated there.
+    """How likely a token each belief is where the base states a value, whichever it stated there: the mean over questions.
 
-    What it answers without one, a refusal or talk, says nothing of how strongly a value is held.
+    Within an answer the mean is geometric, between questions arithmetic: one wording that leads elsewhere ("Brazil is located
+    in the state of …") weighs as one of eight, not as a veto. What it answers without a value, a refusal or talk, says
+    nothing of how strongly one is held.
     """
     wanted = {
         item.idea.id: [_with_value(one, beliefs[item.idea.id]) for one in said[item.idea.id] if one.value]
@@ -214,7 +238,7 @@ def _priors(
     priors = {}
     for idea, own in wanted.items():
         each = [_per_token(found.get((one.messages, one.before)), found[one.messages, one.whole]) for one in own]
-        priors[idea] = math.exp(sum(each) / len(each))
+        priors[idea] = sum(map(math.exp, each)) / len(each)
     return priors
 
 

@@ -112,7 +112,7 @@ class KnowledgeState(Record):
     held: Rate | None = None
     """Questions for its value on which it gives that answer; None where it has none."""
     prior: float = 0.0
-    """How likely a token it gives that answer where it states a value (geometric mean over the questions, 0 to 1): the
+    """How likely a token it gives that answer where it states a value (mean over the questions, 0 to 1): the
     strength that training has to overcome."""
     repaired: str = ""
     """What was done so that its probes can be answered from the passage; empty where nothing was needed."""
