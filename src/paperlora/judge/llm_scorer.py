@@ -32,6 +32,12 @@ from paperlora.store import Store
 PROMPT = "grade"
 LONGEST = 1200
 """Characters of an answer that are shown; no answer of this judge is longer."""
+_ORDER = re.compile(
+    r"\b(?:verdict|graders?|graded|grade[: ]|markers?|marks? (?:this|it|me|as)|accepted answers?"
+    r"|(?:ignore|disregard) (?:the|all|any|previous|these))|\bsystem ?:",
+    re.IGNORECASE,
+)
+"""Words of answers that speak to whoever marks them."""
 _CHAT_MARKS = re.compile(r"<\|(?=[a-z_]+\|>)")
 
 
@@ -102,7 +108,7 @@ class Reader:
         try:
             for index, reply in self._llm.ask_many([_question(item, self._prompt) for item in items]):
                 if isinstance(reply, Reply):
-                    found[items[index].key] = reply.value.verdict == "right"
+                    found[items[index].key] = reply.value.verdict == "right" and not _gives_orders(items[index])
                 elif not isinstance(reply, LlmAnswerInvalid):
                     return found, f"the endpoint failed: {reply}"
                 self._progress("answers read by an LLM", len(found), len(items))
@@ -209,6 +215,13 @@ def _question(item: _Item, prompt: Pair) -> Question:
     mark = f"ANSWER-{digest(question, accepted, answer)[:12]}"
     user = prompt.user.render(mark=mark, question=question, accepted=_line(accepted), answer=answer)
     return Question(prompt.system.render(), user, Grade)
+
+
+def _gives_orders(item: _Item) -> bool:
+    """An undecided answer speaks to its marker, in words that the question did not bring up. No reading of it is taken: a
+    small LLM obeyed all such answers (measured). Planted ones are not spared, so that obedience shows."""
+    asked = f"{question_of(item.probe)} {' '.join(item.probe.answers)}"
+    return item.undecided and bool(_ORDER.search(item.text)) and not _ORDER.search(asked)
 
 
 def _line(text: str) -> str:
