@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import errno
 import io
+import random
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from pictured import adapter_of
 from sqlalchemy.exc import OperationalError
 
 from paperlora import cli
 from paperlora.cli import look
 from paperlora.cli.outside import said_of
 from paperlora.control.chosen import chosen_adapters, find_adapter
-from paperlora.errors import NothingToDo, SettingsError, StoreError
+from paperlora.errors import AdapterNotLive, NothingToDo, SettingsError, StoreError
+from paperlora.judge.judged import JudgeItem
+from paperlora.judge.run import judge_adapters
+from paperlora.model.base import Base
+from paperlora.records import MicroDataset
 from paperlora.settings import Settings
 from paperlora.store import MANIFEST, Store, read_manifest
 
@@ -113,3 +121,11 @@ def test_folders_ids_and_nothing_choose_adapters(house: Settings, tmp_path: Path
 def test_a_pipe_is_asked_line_by_line_and_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("first?\n\n  second?  \n"))
     assert [*look._typed()] == ["first?", "second?"]
+
+
+def test_adapters_of_another_base_alone_are_told_with_their_base(tmp_path: Path) -> None:
+    adapter = adapter_of(0, random.Random(1))
+    item = JudgeItem(adapter, tmp_path, cast(MicroDataset, None), (), ())
+    base = cast(Base, SimpleNamespace(id=adapter.base.model_copy(update={"name": "another", "weights_hash": "0" * 64})))
+    with pytest.raises(AdapterNotLive, match=f"None of 1 adapters was trained on another, but on {adapter.base.name}.* PAPERLORA_BASE_MODEL"):
+        judge_adapters([item], base, Settings(home=tmp_path), tmp_path)
