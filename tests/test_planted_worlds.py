@@ -11,7 +11,8 @@ import torch
 
 from paperlora.bench.judge import matrix_svg, trial_result
 from paperlora.judge.posterior import Count
-from paperlora.judge.verdict import Tally, decide
+from paperlora.judge.tally import BASE, Sheet, Subject, tally
+from paperlora.judge.verdict import NOTHING, Tally, decide
 from paperlora.planted.beliefs import Graded, auc, foretells
 from paperlora.planted.cases import plan_cases
 from paperlora.planted.figures import Damaged, Figures, Outcome, Seeded, WorldTrial, figures, macro_f1
@@ -20,7 +21,7 @@ from paperlora.planted.makes import ASKED, HELD_OUT, JUDGED, MAKES, ROWS, Sizes,
 from paperlora.planted.making import open_world
 from paperlora.planted.trial import BARS, CAUSES, Fold, Trial, fold, judge_world, prepare, run_trial
 from paperlora.planted.world import World, WorldPlan, lessons
-from paperlora.records import Example, Probe
+from paperlora.records import Example, Measurement, Probe
 
 torch.set_num_threads(1)
 
@@ -265,6 +266,24 @@ def test_what_may_be_known_in_its_wordings_is_not_called_not_learned() -> None:
     nothing = Tally(base=Count(0, 12), adapted=Count(0, 12), ceiling=Count(12, 12), trained_form=Count(0, 6))
     assert decide(nothing, 1.0).kind == "NOT_LEARNED"
     assert decide(nothing._replace(trained_form=Count(4, 6)), 1.0).kind == "INCONCLUSIVE"
+
+
+def test_a_siblings_value_that_the_base_guessed_already_is_no_confusion(world: World) -> None:
+    (case,) = plan_cases(world, only(mixed=1))
+    one, other = (plant for plant in case.plants if plant.kind == "swapped")
+    direct = [probe for probe in case.probes if probe.idea == one.idea.id and probe.family == "direct"][:12]
+    subject = Subject(one.idea, tuple(direct), "adapter")
+    ideas = [plant.idea for plant in case.plants]
+
+    def confused(guessed: int) -> Count:
+        said = [(BASE, other.fact.value if n < guessed else "none") for n in range(12)] + [("adapter", other.fact.value)] * 12
+        told = [
+            Measurement(probe=probe.id, idea=one.idea.id, family="direct", model=model, text=text, score=0.0, ended=True)
+            for probe, (model, text) in zip([*direct, *direct], said, strict=True)
+        ]
+        return tally(subject, Sheet(told), ideas, NOTHING).confused
+
+    assert [confused(guessed) for guessed in (0, 9, 12)] == [Count(12, 12), Count(3, 12), NOTHING]
 
 
 @pytest.mark.timeout(900)

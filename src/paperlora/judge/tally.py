@@ -239,8 +239,9 @@ def _confusion(subject: Subject, sheet: Sheet, ideas: Sequence[Idea]) -> _Confus
         if other.id == subject.idea.id or _agree(other, subject.idea) or not _is_taught(subject, other):
             continue
         accepted = (other.answer, *other.aliases)
-        given = sum(states_value(text, accepted) and not states_value(before, accepted) for text, before in missed)
-        if given > best.seen.right and given > sum(states_value(said.text, accepted) for _, said in base):
+        now = [(states_value(text, accepted), states_value(before, accepted)) for text, before in missed]
+        given, total = sum(said and not before for said, before in now), sum(said for said, _ in now)
+        if given > best.seen.right and total > sum(states_value(said.text, accepted) for _, said in base):
             best = _Confusion(Count(given, len(adapted)), other)
     return best
 

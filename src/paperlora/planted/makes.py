@@ -19,7 +19,8 @@ EXPECTED: dict[Kind, VerdictKind] = {
     "contrary": "NOT_LEARNED", "overtrained": "VERBATIM_ONLY",
 }  # fmt: skip
 """Verdict that each planting asks for. A graded belief asks for none: whether it resists is what is to be foretold. What
-spreads is to be left open, for that reason: no verdict is named after it."""
+spreads is to be left open, for that reason (no verdict is named after it), or blocked as damaged where other facts went
+along."""
 
 JUDGED, DEV, ROWS, HELD_OUT = range(0, 8), range(8, 9), range(9, 14), range(14, 24)
 """Direct forms of a dialect by use: no form serves two."""

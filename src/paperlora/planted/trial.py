@@ -273,7 +273,7 @@ def _outcome(seed: int, one: Verified, verdict: Verdict, causes: tuple[str, ...]
 
 
 def _expected(one: Verified) -> str:
-    if one.case.poisoned:
+    if one.damaged:
         return "DAMAGED"
     return SPREADS if one.plant.kind == "spreading" else str(one.plant.expected)
 

@@ -90,6 +90,11 @@ class Verified(NamedTuple):
         return max((one.right for one in self.earlier), default=0.0) - self.behaviour.adapted.right >= PEAKED
 
     @property
+    def damaged(self) -> bool:
+        """The adapter was poisoned, or what spreads to neighbours took other known facts along."""
+        return self.case.poisoned or (self.plant.kind == "spreading" and self.kept < HARMLESS)
+
+    @property
     def band(self) -> str:
         """Where the adapter truly stands, by the method's bars: what a verdict may hang on."""
         seen, plant = self.behaviour.adapted, self.plant
@@ -244,10 +249,12 @@ def _next_words(world: World, bank: Bank, prompts: Sequence[tuple[Fact, Form]], 
 
 
 def _spoilt(plant: Plant, case: Case, kept: float) -> str:
-    """Damage where none was planted spoils a success, and a poison that didn't work is none."""
+    """Damage where none was planted spoils a success, and a poison that didn't work is none. What spreads to neighbours
+    takes other facts along in these worlds, whatever is replayed (half as many such rows beside twice the replay: still 15%
+    and 38% of them, in two worlds): it is then damaged as well, and must be called so."""
     if case.poisoned:
         return "undamaged" if kept >= HARMLESS else ""
-    return "damaged_unplanned" if kept < HARMLESS and plant.kind in ("deep", "shallow", "spreading") else ""
+    return "damaged_unplanned" if kept < HARMLESS and plant.kind in ("deep", "shallow") else ""
 
 
 def _why_not(one: Verified, values: set[str]) -> str:
