@@ -27,7 +27,7 @@ from paperlora.settings import Settings, load_settings
 from paperlora.store import Store, read_json
 from tasks.policy import retry_pauses
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1500)
 
 PORT = 20_000 + os.getpid() % 10_000
 """First port that is tried: another one in every session that runs the tests on this machine."""
