@@ -39,17 +39,17 @@ from paperlora.report.why_table import WHY_BYTES, WhyTable, why_table
 
 __all__ = ["MAX_BYTES", "DatasetPart", "ReportData", "render", "write_report"]
 
-PAGE_BYTES = 5_000_000
+PAGE_BYTES = 3_000_000
 """A browser on a telephone still opens this at once; beyond it less is listed, and the report says so."""
 MAX_BYTES = PAGE_BYTES + WHY_BYTES + 2 * LIST_BYTES
 """Of the whole file: packed rows, verdicts and adapters are unpacked only when someone comes to them."""
 FOLDER = Path(__file__).parent
 LEVELS = (
-    Limits(parts=1000, adapters=60, verdicts=400, answers=200, rows=400, rejects=5000, lessons=2000, characters=3000),
-    Limits(parts=400, adapters=60, verdicts=400, answers=40, rows=80, rejects=1000, lessons=500, characters=1500),
-    Limits(parts=200, adapters=60, verdicts=400, answers=20, rows=25, rejects=400, lessons=200, characters=800),
-    Limits(parts=150, adapters=60, verdicts=300, answers=12, rows=12, rejects=300, lessons=150, characters=600),
-    Limits(parts=80, adapters=60, verdicts=250, answers=8, rows=8, rejects=150, lessons=80, characters=400),
+    Limits(parts=1000, adapters=40, verdicts=200, answers=200, rows=400, rejects=5000, lessons=2000, characters=3000),
+    Limits(parts=400, adapters=40, verdicts=200, answers=40, rows=80, rejects=1000, lessons=500, characters=1500),
+    Limits(parts=200, adapters=40, verdicts=200, answers=20, rows=25, rejects=400, lessons=200, characters=800),
+    Limits(parts=150, adapters=40, verdicts=200, answers=12, rows=12, rejects=300, lessons=150, characters=600),
+    Limits(parts=80, adapters=40, verdicts=200, answers=8, rows=8, rejects=150, lessons=80, characters=400),
     Limits(parts=30, adapters=20, verdicts=80, answers=4, rows=3, rejects=50, lessons=30, characters=200),
 )
 """Tried in turn until the report is small enough."""
