@@ -99,6 +99,12 @@ def test_the_newest_of_several_is_meant_and_an_exact_id_wins(house: Settings) ->
     assert find_adapter(house, "arxiv-1v1-zz") == old and find_adapter(house, "arxiv-1v1-zz-") == longer
 
 
+def test_the_id_of_the_report_is_the_folder_without_its_recipe(house: Settings) -> None:
+    uri = kept(house, "arxiv-1v1-0123456789ab-c3c272be-a1bfbbbcdb85", 0)
+    kept(house, "arxiv-1v1-0123456789ab-c3c272be-ffffffffffff", 1)
+    assert find_adapter(house, "arxiv-1v1/0123456789ab/a1bfbbbcdb85") == uri
+
+
 def test_an_unknown_name_is_answered_with_those_that_are_like_it(house: Settings) -> None:
     for n in range(5):
         kept(house, f"arxiv-990{n}-abc", n)

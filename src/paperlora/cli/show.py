@@ -17,6 +17,7 @@ from paperlora.licences import publishing
 if TYPE_CHECKING:
     from paperlora.catalog import Catalog, Entry, Stale
     from paperlora.control.inside import Seen
+    from paperlora.settings import Settings
 
 ORDER = ("paper", "document", "idea", "dataset", "adapter", "placebo dataset", "placebo", "verdict", "lesson")
 LISTED = 6
@@ -38,9 +39,10 @@ def show(
     """
     from paperlora.catalog import open_catalog
 
-    catalog = open_catalog(settings_of(config))
+    settings = settings_of(config)
+    catalog = open_catalog(settings)
     try:
-        entry = catalog.show(identifier)
+        entry = catalog.show(identifier) or _beginning(catalog, settings, identifier)
         seen = _inside(catalog, entry) if entry is not None and entry.kind == "adapter" else None
     finally:
         catalog.close()
@@ -57,6 +59,19 @@ def show(
         fields.add_row(name, escape(text))
     console.print(fields)
     _show_duty(entry)
+
+
+def _beginning(catalog: Catalog, settings: Settings, text: str) -> Entry | None:
+    """The newest adapter whose id begins so, as `chat` and `judge` take it; None where there is none."""
+    from paperlora.control.chosen import find_adapter
+    from paperlora.records import Adapter
+    from paperlora.store import fetch, read_json
+
+    try:
+        folder = fetch(find_adapter(settings, text))
+    except SettingsError:
+        return None
+    return catalog.show(read_json(folder / "adapter.json", Adapter).id)
 
 
 def _name(entry: Entry) -> str:

@@ -52,8 +52,8 @@ def find_adapter(settings: Settings, name: str, kinds: Sequence[str] = ("adapter
     store, wanted = Store.at(settings.store_root), name.replace(":", "-").replace("/", "-")
     known = [uri for kind in kinds for uri in store.folders(kind)]
     for kind in kinds:
-        fitting = [uri for uri in store.folders(kind) if wanted and _key(uri).startswith(wanted)]
-        exact = [uri for uri in fitting if _key(uri) == wanted]
+        fitting = [uri for uri in store.folders(kind) if wanted and any(name.startswith(wanted) for name in _names(uri))]
+        exact = [uri for uri in fitting if wanted in _names(uri)]
         if fitting:
             return max(exact or fitting, key=lambda uri: (read_manifest(uri).created, uri))
     raise SettingsError(f"There is no adapter {name}.", _nearest(wanted, [_key(uri) for uri in known], store.root))
@@ -61,6 +61,12 @@ def find_adapter(settings: Settings, name: str, kinds: Sequence[str] = ("adapter
 
 def _key(uri: str) -> str:
     return uri.rsplit("/", 1)[-1]
+
+
+def _names(uri: str) -> tuple[str, ...]:
+    """Its folder's name, and its id: the same without the hash of the recipe, which ids in reports don't have."""
+    key, parts = _key(uri), _key(uri).rsplit("-", 2)
+    return (key, f"{parts[0]}-{parts[2]}") if len(parts) == 3 else (key,)
 
 
 def _nearest(wanted: str, keys: Sequence[str], root: str) -> str:

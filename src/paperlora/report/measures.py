@@ -12,7 +12,7 @@ NAMES = {
     "instruction_change": "instructions, change of share",
     "unique_ratio": "different answers, ratio to base",
     "distinct_ratio": "different word pairs, ratio to base",
-    "refusal_ratio": "refusals kept, ratio to base",
+    "refusal_ratio": "refusals, ratio to base",
     "refusals": "unanswerables refused, share",
     "refusals_base": "unanswerables the base refuses, share",
     "cap_hit_change": "ran into the limit, change of share",

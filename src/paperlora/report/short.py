@@ -29,7 +29,7 @@ class CauseLine(NamedTuple):
 
     cause: str
     ideas: int
-    """Verdicts; one may have two causes, its own and the damage of its adapter."""
+    """Verdicts; one may have several causes: its own, and those of the damage of its adapter."""
     kinds: tuple[KindCount, ...]
     action: str
     """The next action that is proposed most often."""
