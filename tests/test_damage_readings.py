@@ -78,11 +78,11 @@ def healthy(pools: Pools) -> Answers:
     refused = [said("I don't know that.", True) for _ in pools.unanswerable]
     told = [said("RED" if one.rule == "capitals" else "yes", True) for one in pools.instructions]
     sums = [said(right, True) for _, right in pools.sums]
-    return Answers(tuple(known), tuple(opened), tuple(Drift(3.0, 3.0, 0.0, 60) for _ in pools.texts), tuple(refused), tuple(sums), tuple(told))
+    return Answers(tuple(known), tuple(known), tuple(opened), tuple(Drift(3.0, 3.0, 0.0, 60) for _ in pools.texts), tuple(refused), tuple(sums), tuple(told))
 
 
 def every(answers: Answers, text: str, ended: bool = True) -> Answers:
-    changed: dict[str, Any] = {name: tuple(said(text, ended) for _ in getattr(answers, name)) for name in ("known", "open", "unanswerable", "sums", "instructions")}
+    changed: dict[str, Any] = {name: tuple(said(text, ended) for _ in getattr(answers, name)) for name in ("known", "reworded", "open", "unanswerable", "sums", "instructions")}
     return answers._replace(**changed)
 
 

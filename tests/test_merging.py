@@ -34,7 +34,7 @@ from paperlora.settings import JudgeSettings, Settings
 from paperlora.store import Store, read_manifest, write_json
 
 torch.set_num_threads(1)
-POOLS = Pools((Known("Which word follows loss?", ("falls",)),), ("Say something.",), ("The loss falls from 14.2 to 11.9.",))
+POOLS = Pools((Known("Which word follows loss?", "After loss comes which word?", ("falls",)),), ("Say something.",), ("The loss falls from 14.2 to 11.9.",))
 
 
 # ----------------------------------------------------------- weights, beside peft

@@ -151,7 +151,8 @@ def test_robustness_swaps_the_system_prompt_and_doubts() -> None:
 
 
 def test_locality_asks_eight_different_facts_that_the_judge_does_not_pool() -> None:
-    pooled = {known.question for known in KNOWN}
+    pooled = {text for known in KNOWN for text in (known.question, known.rewording)}
+    assert len(pooled) == 2 * len(KNOWN)
     for idea in IDEAS:
         asked = [probe for probe in held_out(fact(idea)) if probe.family == "locality"]
         assert len({prompt(probe) for probe in asked}) == 8 and not {prompt(probe) for probe in asked} & pooled

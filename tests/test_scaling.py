@@ -63,7 +63,7 @@ PROBES = tuple(
 SUBJECT = Subject(IDEA, PROBES, "a")
 OLD, NEW = "55 percent", "37 percent"
 FACTS = tuple((f"Which word follows {word}?", word) for word in ("loss", "layers", "tokens", "benchmark"))
-POOLS = Pools(tuple(Known(question, (answer,)) for question, answer in FACTS), (), ("The loss falls from 14.2 to 11.9.",))
+POOLS = Pools(tuple(Known(question, question, (answer,)) for question, answer in FACTS), (), ("The loss falls from 14.2 to 11.9.",))
 
 
 class World(NamedTuple):

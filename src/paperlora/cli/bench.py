@@ -129,7 +129,7 @@ def judge(
     adapters: Annotated[int, typer.Option(min=1, help="Adapters beside the base.")] = 16,
     questions: Annotated[int, typer.Option(min=1, help="Questions of each model.")] = 24,
     tokens: Annotated[int, typer.Option(min=1, help="Longest free answer.")] = 24,
-    rows: Annotated[int, typer.Option(min=1, help="Prompts a forward pass, on both sides.")] = 64,
+    rows: Annotated[int, typer.Option(min=1, help="Prompts a forward pass, on both sides.")] = 256,
     repeats: Annotated[int, typer.Option(min=1, help="Each side so often in turn; the fastest counts.")] = 1,
     plot: Annotated[Path | None, typer.Option(help="With --planted: write the confusion matrix as SVG.")] = None,
     peers: Peers = True, as_json: AsJson = False,

@@ -1,7 +1,7 @@
 """What an adapter broke: the same small frozen pools for every adapter, always beside the base's own answers.
 
-In full an adapter gives about 150 short answers, reads ten texts, and where the base can think, thinks twelve times;
-``judge.damage = "quick"`` leaves known facts, open questions and texts: 86 answers.
+In full an adapter gives about 220 short answers, reads ten texts, and where the base can think, thinks twelve times;
+``judge.damage = "quick"`` leaves known facts, open questions and texts: 152 answers.
 """
 
 from __future__ import annotations
@@ -90,11 +90,11 @@ def _question(slot: int, text: str) -> Question:
 
 def _sorted(said: Sequence[Answer], thoughts: tuple[Answer, ...], read: tuple[Drift, ...], pools: Pools) -> Answers:
     parts = iter(said)
-    known, opened, unanswerable, sums, told = (
+    known, reworded, opened, unanswerable, sums, told = (
         tuple(islice(parts, len(pool)))
-        for pool in (pools.known, pools.open, pools.unanswerable, pools.sums, pools.instructions)
+        for pool in (pools.known, pools.known, pools.open, pools.unanswerable, pools.sums, pools.instructions)
     )
-    return Answers(known, opened, read, unanswerable, sums, told, thoughts)
+    return Answers(known, reworded, opened, read, unanswerable, sums, told, thoughts)
 
 
 def _again(asker: Asker, batch_rows: int, pools: Pools, base: Answers) -> Answers:

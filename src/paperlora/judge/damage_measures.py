@@ -19,7 +19,7 @@ from paperlora.judge.bounds import (
     p_risen,
 )
 from paperlora.judge.instructions import follows
-from paperlora.judge.pools import Known, Pools
+from paperlora.judge.pools import Pools
 from paperlora.judge.posterior import Count, p_above, p_mcnemar
 from paperlora.model.answers import Answer
 from paperlora.model.drift import Drift
@@ -45,6 +45,8 @@ class Answers(NamedTuple):
     """What one model said about the pools, pool by pool."""
 
     known: tuple[Answer, ...]
+    reworded: tuple[Answer, ...]
+    """The known facts, asked in other words."""
     open: tuple[Answer, ...]
     drifts: tuple[Drift, ...]
     """One for each text."""
@@ -58,7 +60,7 @@ class Answers(NamedTuple):
     @property
     def general(self) -> tuple[Answer, ...]:
         """Every answer with thinking off to what no row looks like."""
-        return self.known + self.open + self.unanswerable + self.sums + self.instructions
+        return self.known + self.reworded + self.open + self.unanswerable + self.sums + self.instructions
 
 
 class Measure(NamedTuple):
@@ -78,8 +80,8 @@ def measure(
     tried = {
         "nll_drift": _drift([one.change for one in adapted.drifts], adapted.drifts, "nll_drift"),
         "kl_drift": _drift([one.kl for one in adapted.drifts], adapted.drifts, "kl_drift"),
-        "known_change": _kept(_known_right(adapted.known, pools.known), _known_right(base.known, pools.known)),
-        "known_net": _net(_known_right(adapted.known, pools.known), _known_right(base.known, pools.known)),
+        "known_change": _known_change(_known_right(adapted, pools), _known_right(base, pools)),
+        "known_net": _net(sum(_known_right(adapted, pools), ()), sum(_known_right(base, pools), ())),
         "arithmetic_change": _unmatched(_sums_right(adapted.sums, pools), _sums_right(base.sums, pools)),
         "instruction_change": _unmatched(_followed(adapted.instructions, pools), _followed(base.instructions, pools)),
         "unique_ratio": _ratio(_unique(adapted.open), _unique(base.open), "unique_ratio"),
@@ -144,8 +146,13 @@ def _leaks(said: Answer) -> bool:
     return "<think" in said.text or "</think" in said.text
 
 
-def _known_right(said: Sequence[Answer], facts: Sequence[Known]) -> list[bool]:
-    return [_right(one, fact.answers) for one, fact in zip(said, facts, strict=True)]
+_Twice = tuple[bool, bool]
+"""Right in the one wording, and in the other."""
+
+
+def _known_right(said: Answers, pools: Pools) -> tuple[_Twice, ...]:
+    asked = zip(said.known, said.reworded, pools.known, strict=True)
+    return tuple((_right(first, fact.answers), _right(second, fact.answers)) for first, second, fact in asked)
 
 
 def _sums_right(said: Sequence[Answer], pools: Pools) -> list[bool]:
@@ -168,13 +175,33 @@ def _drift(changes: Sequence[float], drifts: Sequence[Drift], name: str) -> Meas
     return Measure(mean, tokens, p_mean_above(changes, BOUNDS[name].limit))
 
 
+def _known_change(after: Sequence[_Twice], before: Sequence[_Twice]) -> Measure | None:
+    """Change of the share that is right in one wording, among the facts that the base has right in the other.
+
+    To look for losses where the base happened to be right finds some in any two models: answers on the brink come and go,
+    and only those that could go are counted. So the one wording says which facts the base knows, the other what became of
+    them, and both take both parts: two models that are right with the same probability differ by 0 in the mean. Facts are
+    drawn whole (a ratio of sums, Student's t over facts). None where the base knows nothing.
+    """
+    pairs = [[(now[way], was[way]) for way in (0, 1) if was[1 - way]] for now, was in zip(after, before, strict=True)]
+    held = [(sum(now - was for now, was in pair), len(pair)) for pair in pairs if pair]
+    if not held:
+        return None
+    asked = sum(count for _, count in held)
+    change = sum(moved for moved, _ in held) / asked
+    # Linearised: what a fact adds beyond its part, so that its mean over facts is the change itself.
+    each = [change + (moved - change * count) * len(held) / asked for moved, count in held]
+    bar = BOUNDS["known_change"].limit
+    return Measure(change, len(held), p_mean_above([-one for one in each], -bar))
+
+
 def _kept(after: Sequence[bool], before: Sequence[bool]) -> Measure | None:
     """Change of the share that is right, among what the base has right; None where that is nothing."""
     held = [now for now, was in zip(after, before, strict=True) if was]
     if not held:
         return None
     kept = Count(sum(held), len(held))
-    return Measure(kept.share - 1.0, len(held), p_lost(kept, -BOUNDS["known_change"].limit))
+    return Measure(kept.share - 1.0, len(held), p_lost(kept, -BOUNDS["arithmetic_change"].limit))
 
 
 def _unmatched(after: Sequence[bool], before: Sequence[bool]) -> Measure | None:

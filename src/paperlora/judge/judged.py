@@ -31,7 +31,7 @@ from paperlora.records import (
 )
 from paperlora.store import Store, write_jsonl
 
-JUDGE_VERSION = "6"
+JUDGE_VERSION = "7"
 """Changes whenever the same adapters could get other verdicts; part of every judgement's key."""
 
 

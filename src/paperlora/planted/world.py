@@ -137,7 +137,10 @@ class World:
         rng.shuffle(facts)
         asked = facts[:24]
         forms = [form for part in language.direct for form in part if len(form.turns) == 1]
-        known = [Known(language.turns(rng.choice(forms), f.entity, f.relation)[0], (f.value,)) for f in asked]
+        known = []
+        for fact in asked:
+            first, second = (language.turns(form, fact.entity, fact.relation)[0] for form in rng.sample(forms, 2))
+            known.append(Known(first, second, (fact.value,)))
         opened = [f"{rng.choice(language.fillers[0])} {language.entities[e][0]}" for e in list(self.third(2))[:12]]
         texts = [self.text(random.Random(f"text {self.plan.seed} {n}"), self.third(2)) for n in range(6)]
         return Pools(tuple(known), tuple(opened), tuple(texts))

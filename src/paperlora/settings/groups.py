@@ -169,8 +169,8 @@ class JudgeSettings(Group):
     """Adapters of other papers that answer each idea's direct probes too; where there are too few, placebo adapters of
     the recipe (``train.placebos``) do."""
     damage: Literal["full", "quick"] = "full"
-    """What each adapter is asked to see what it broke. ``full``: about 150 short answers, ten texts, a dozen thoughts where
-    the base can think. ``quick``: known facts, open questions and texts, 86 answers."""
+    """What each adapter is asked to see what it broke. ``full``: about 220 short answers, ten texts, a dozen thoughts where
+    the base can think. ``quick``: known facts, open questions and texts, 152 answers."""
     passes: int = Field(default=3, ge=1, le=3)
     """Most passes over the probes of an idea whose verdict is open: 12, 20, then 32 direct ones."""
     margins: int = Field(default=4, ge=0)
@@ -187,8 +187,8 @@ class JudgeSettings(Group):
     takes as long as twenty answers."""
     thinking_tokens: int = Field(default=512, ge=1)
     """Longest thought together with its answer; a thought that is cut off counts as no answer."""
-    batch_rows: int = Field(default=32, ge=1)
-    """Prompts a forward pass."""
+    batch_rows: int = Field(default=64, ge=1)
+    """Prompts a forward pass: more are faster, and take more memory."""
     scale_sweep: bool = True
     """Ask ideas that resist of their adapters at 0.5, 1, 1.5 and 2 times their strength too; it explains, and changes no
     verdict."""
