@@ -172,7 +172,8 @@ def whys_of(verdict: Verdict, count: int, dice: random.Random) -> list[Why]:
 def agreement_of(kappa: float, taken: bool) -> Agreement:
     return Agreement(
         model="a reader", prompt="p", asked=60, agreed=57 if taken else 40, said_right=31, rules_right=30,
-        kappa=Interval(value=kappa, low=kappa - 0.14, high=kappa + 0.07), bar=0.6, taken=taken, undecided=12, turned=5 if taken else 0,
+        kappa=Interval(value=kappa, low=kappa - 0.14, high=kappa + 0.07), planted=32, planted_agreed=28,
+        planted_kappa=Interval(value=kappa - 0.1, low=kappa - 0.3, high=kappa), bar=0.6, taken=taken, undecided=12, turned=5 if taken else 0,
         note="12 answers no rule could read.",
     )  # fmt: skip
 

@@ -68,7 +68,8 @@ def test_status_tells_what_llms_cost_a_day_and_whether_one_was_believed(tmp_path
     book.note(Call("run", "2026-11-28", "judge", "p2", "m", NOTHING, 0.0, requests=0, kept=3))
     kappa = Interval(value=0.9, low=0.72, high=0.98)
     for key, taken in (("a", False), ("b", True)):
-        one = Agreement(model="m", prompt="p", asked=60, agreed=57, said_right=29, rules_right=30, kappa=kappa, bar=0.6 if taken else 0.8,
+        one = Agreement(model="m", prompt="p", asked=60, agreed=57, said_right=29, rules_right=30, kappa=kappa, planted=32, planted_agreed=29,
+                        planted_kappa=Interval(value=0.8, low=0.61, high=0.93), bar=0.6 if taken else 0.8,
                         taken=taken, undecided=12, turned=5 * taken, note="n")  # fmt: skip
         with store.writing("judgements", key) as draft:
             write_jsonl(draft.path / "agreement.jsonl", [one])
@@ -83,7 +84,7 @@ def test_status_tells_what_llms_cost_a_day_and_whether_one_was_believed(tmp_path
     assert told["agreement"]["taken"] and told["agreement"]["bar"] == 0.6
     words = paperlora("status", cwd=tmp_path, COLUMNS="200", **home).stdout
     assert "2 requests, 340 tokens in" in words and "1.3400 USD" in words
-    assert "κ 0.90 [0.72, 0.98], bar 0.6, n = 60: believed; 5 of 12" in words
+    assert "κ 0.90 [0.72, 0.98], n = 60, on 32 made to be hard κ 0.80 [0.61, 0.93], bar 0.6: believed; 5 of 12" in words
 
 
 def test_read_prints_what_it_reads(tmp_path: Path) -> None:

@@ -119,10 +119,11 @@ def test_few_placebos_are_said_to_show_only_gross_drift() -> None:
 
 def test_an_llm_that_was_not_believed_is_told_beside_one_that_was() -> None:
     picture = pictures(pictured())["agreement"]
-    assert "believed only where the whole interval lies at or above the bar: 1 of 2 times" in picture.caption
+    assert "believed only where both intervals lie whole at or above the bar: 1 of 2 times" in picture.caption
     assert "5 of 24 answers that no rule could read count as right" in picture.caption
-    assert picture.table and [(row[1], row[2], row[5], row[7]) for row in picture.table.rows] == [
-        ("+0.88 [+0.74, +0.95]", "57 of 60", "yes", "5"), ("+0.31 [+0.17, +0.38]", "40 of 60", "no", "0"),
+    assert picture.table and [(*row[1:5], row[7], row[9]) for row in picture.table.rows] == [
+        ("+0.88 [+0.74, +0.95]", "57 of 60", "+0.78 [+0.58, +0.88]", "28 of 32", "yes", "5"),
+        ("+0.31 [+0.17, +0.38]", "40 of 60", "+0.21 [+0.01, +0.31]", "28 of 32", "no", "0"),
     ]  # fmt: skip
     unmeasured = pictured().agreements[0].model_copy(update={"kappa": None, "asked": 0, "agreed": 0})
     alone = pictures(pictured()._replace(agreements=[unmeasured]))["agreement"]

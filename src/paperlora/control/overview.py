@@ -9,7 +9,7 @@ import fsspec
 
 from paperlora.llm.client import book_address
 from paperlora.llm.ledger import Spending, spendings, summed
-from paperlora.records import Agreement
+from paperlora.records import Agreement, Interval
 from paperlora.settings import Settings
 from paperlora.store import Store, read_manifest
 
@@ -64,6 +64,13 @@ def told(line: Spending) -> str:
 
 def believed(one: Agreement) -> str:
     """An agreement in words."""
-    kappa = f"κ {one.kappa.value:.2f} [{one.kappa.low:.2f}, {one.kappa.high:.2f}]" if one.kappa else "κ not measured"
+    hard = f", on {one.planted} made to be hard {_told(one.planted_kappa)}" if one.planted else ""
     word = "believed" if one.taken else "not believed"
-    return f"{one.model or 'no endpoint'}: {kappa}, bar {one.bar:g}, n = {one.asked}: {word}; {one.turned} of {one.undecided} unread answers right by its word"
+    return (
+        f"{one.model or 'no endpoint'}: {_told(one.kappa)}, n = {one.asked}{hard}, bar {one.bar:g}: {word}; "
+        f"{one.turned} of {one.undecided} unread answers right by its word"
+    )
+
+
+def _told(kappa: Interval | None) -> str:
+    return f"κ {kappa.value:.2f} [{kappa.low:.2f}, {kappa.high:.2f}]" if kappa else "κ not measured"

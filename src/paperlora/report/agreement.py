@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from markupsafe import Markup
 
 from paperlora.records import Agreement, Interval
@@ -22,15 +24,15 @@ def agreement(index: Index) -> Picture | None:
     return Picture(
         "agreement",
         "May an LLM read the answers?",
-        chart([_line(one) for one in found], f"an LLM was believed in {believed} of {len(found)} judgements"),
+        chart([line for one in found for line in _lines(one)], f"an LLM was believed in {believed} of {len(found)} judgements"),
         words(
-            f"{counted(len(found), 'judgement')} that let an LLM read what no rule could. Dot: Cohen's κ of LLM and rules on answers that the rules decide, with its 95% interval; tick: the bar.",
-            f"It is believed only where the whole interval lies at or above the bar: {believed} of {len(found)} times. {turned} of {counted(undecided, 'answer')} that no rule could read count as right by its word; the others stay wrong.",
-            "What rules decide is easier than what they don't, so that κ is an upper estimate. Parts below 0 are not drawn.",
+            f"{counted(len(found), 'judgement')} that let an LLM read what no rule could. Dots: Cohen's κ with its 95% interval, of LLM and rules on answers that the rules decide, and of LLM and truth on answers made to be hard; tick: the bar.",
+            f"It is believed only where both intervals lie whole at or above the bar: {believed} of {len(found)} times. {turned} of {counted(undecided, 'answer')} that no rule could read count as right by its word; the others stay wrong.",
+            "What rules decide is easier than what they don't: therefore the hard ones. Parts below 0 are not drawn.",
             drawn(len(found), "judgements"),
         ),
         table(
-            ("LLM", "κ [95%]", "Agreed", "Called right, LLM and rules", "Bar", "Believed", "Unread answers", "Right by its word", "Why"),
+            ("LLM", "κ [95%]", "Agreed", "κ on hard ones [95%]", "Agreed on hard ones", "Called right, LLM and rules", "Bar", "Believed", "Unread answers", "Right by its word", "Why"),
             [_row(one) for one in found],
             "newest first",
         ),
@@ -38,12 +40,18 @@ def agreement(index: Index) -> Picture | None:
     )  # fmt: skip
 
 
-def _line(one: Agreement) -> Line:
+def _lines(one: Agreement) -> Iterator[Line]:
+    yield _line(one, one.kappa, f"decided, n = {one.asked}")
+    if one.planted:
+        yield _line(one, one.planted_kappa, f"hard, n = {one.planted}")
+
+
+def _line(one: Agreement, kappa: Interval | None, name: str) -> Line:
     marks: list[Markup] = [tick(one.bar)]
-    if one.kappa is not None:
+    if kappa is not None:
         group = "good" if one.taken else "wrong"
-        marks += [span(*_shown(one.kappa), f"thin g-{group}"), svg.dot(SHARE(max(one.kappa.value, 0.0)), 0, 4.5, f"point g-{group}")]
-    return Line(f"{'✓' if one.taken else '✗'} n = {one.asked}", tuple(marks), one.note)
+        marks += [span(*_shown(kappa), f"thin g-{group}"), svg.dot(SHARE(max(kappa.value, 0.0)), 0, 4.5, f"point g-{group}")]
+    return Line(f"{'✓' if one.taken else '✗'} {name}", tuple(marks), one.note)
 
 
 def _shown(kappa: Interval) -> tuple[float, float]:
@@ -52,6 +60,10 @@ def _shown(kappa: Interval) -> tuple[float, float]:
 
 def _row(one: Agreement) -> tuple[str, ...]:
     return (
-        one.model or "none", interval(one.kappa) if one.kappa else "not measured", f"{one.agreed} of {one.asked}",
+        one.model or "none", _told(one.kappa), f"{one.agreed} of {one.asked}", _told(one.planted_kappa), f"{one.planted_agreed} of {one.planted}",
         f"{one.said_right}, {one.rules_right}", number(one.bar), "yes" if one.taken else "no", str(one.undecided), str(one.turned), one.note,
     )  # fmt: skip
+
+
+def _told(kappa: Interval | None) -> str:
+    return interval(kappa) if kappa else "not measured"
