@@ -60,6 +60,11 @@ def test_damage_is_told() -> None:
     assert "by a damaged adapter" in lessons_from([verdict("ABSORBED_DEEP", flags=("DAMAGED",))], [], NOW)[0].text
 
 
+def test_an_idea_of_several_seeds_teaches_one_lesson() -> None:
+    seeds = [verdict("ABSORBED_DEEP"), verdict("PARTIAL", adapter="p/d/a1", flags=("REPEAT",))]
+    assert [one.kind for one in lessons_from(seeds, [], NOW)] == ["ABSORBED_DEEP"]
+
+
 @pytest.mark.parametrize(
     ("kind", "advice"),
     [

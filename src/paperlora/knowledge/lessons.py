@@ -54,7 +54,8 @@ OUTCOME: dict[VerdictKind, str] = {
 
 
 def lessons_from(verdicts: Sequence[Verdict], diagnoses: Sequence[Diagnosis], now: datetime) -> tuple[Lesson, ...]:
-    """One lesson a verdict, with its evidence.
+    """One lesson an idea, with its evidence: verdicts of further seeds (flag REPEAT) tell how steady the first one is, not
+    another thing that was learnt.
 
     Args:
         now: when the judgement was made; a naive time is taken as UTC.
@@ -62,7 +63,7 @@ def lessons_from(verdicts: Sequence[Verdict], diagnoses: Sequence[Diagnosis], no
     causes: dict[str, list[Diagnosis]] = {}
     for diagnosis in diagnoses:
         causes.setdefault(diagnosis.verdict, []).append(diagnosis)
-    return tuple(_lesson(verdict, causes.get(verdict.id, []), _aware(now)) for verdict in verdicts)
+    return tuple(_lesson(verdict, causes.get(verdict.id, []), _aware(now)) for verdict in verdicts if "REPEAT" not in verdict.flags)
 
 
 def weight(lesson: Lesson, now: datetime) -> float:
