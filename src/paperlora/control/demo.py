@@ -13,7 +13,7 @@ from rich.table import Table
 from paperlora.catalog import open_catalog
 from paperlora.control.api import PrefectApi, Run
 from paperlora.control.follow import follow, started
-from paperlora.judge.posterior import Count, gain, rate
+from paperlora.judge.posterior import Count, gain_over_ideas, rate
 from paperlora.records import Rate, Verdict
 from paperlora.sandbox.corpus import TOPICS
 from paperlora.sandbox.server import Sandbox
@@ -161,15 +161,15 @@ def _table(paper: str, verdicts: list[Verdict]) -> Table:
 
 
 def adapter_table(verdicts: tuple[Verdict, ...]) -> Table:
-    """Each adapter as a whole: its ideas pooled, and all adapters together in the last line."""
-    table = Table(title="Each adapter as a whole, ideas pooled: trained and unseen wordings, 95% intervals", title_justify="left",
-                  box=SIMPLE_HEAD, pad_edge=False)
+    """Each adapter as a whole: its right answers, its gain over its ideas, and all adapters together in the last line."""
+    title = "Each adapter as a whole: answers to trained and unseen wordings pooled, gain as the mean over ideas that can be judged, 95% intervals"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("adapter of", "trained", "unseen", "base", "gain", "damaged"):
         table.add_column(name, no_wrap=name == "adapter of")
     adapters = sorted({verdict.adapter for verdict in verdicts})
     for adapter in adapters:
         mine = [verdict for verdict in verdicts if verdict.adapter == adapter]
-        table.add_row(mine[0].paper, *_pooled(mine), "yes" if "DAMAGED" in mine[0].flags else "no")
+        table.add_row(mine[0].paper, *_pooled(mine), "yes" if "DAMAGED" in mine[0].flags else "not shown")
     if len(adapters) > 1:
         table.add_section()
         table.add_row("all", *_pooled(verdicts), "")
@@ -181,8 +181,10 @@ def _pooled(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
         Count(sum(rate.right for rate in rates), sum(rate.asked for rate in rates))
         for rates in ([v.trained_form for v in verdicts if v.trained_form], [v.adapted for v in verdicts], [v.base for v in verdicts])
     )
-    found = gain(adapted, [base])
-    return (*(_with_interval(count) for count in (trained, adapted, base)), f"{found.value:+.2f}\n{found.low:+.2f}…{found.high:+.2f}")
+    judged = [(Count(v.adapted.right, v.adapted.asked), Count(v.base.right, v.base.asked)) for v in verdicts if v.kind != "UNJUDGEABLE"]
+    found = gain_over_ideas(judged)
+    told = f"{found.value:+.2f}\n{found.low:+.2f}…{found.high:+.2f}" if found else "–"
+    return (*(_with_interval(count) for count in (trained, adapted, base)), told)
 
 
 def _with_interval(count: Count) -> str:
