@@ -29,7 +29,15 @@ def bench_judge_planted(worlds: int, shelf: Path, work: Path, progress: Progress
         shelf: models folder, where the worlds' models are kept.
         work: where adapters and answers are kept; a second run trains and asks nothing again.
     """
-    trial = run_trial([WorldPlan(seed=seed) for seed in range(worlds)], shelf, work, progress=progress)
+    import torch
+
+    threads = torch.get_num_threads()
+    # So small a model's products are over before a second thread has woken up.
+    torch.set_num_threads(1)
+    try:
+        trial = run_trial([WorldPlan(seed=seed) for seed in range(worlds)], shelf, work, progress=progress)
+    finally:
+        torch.set_num_threads(threads)
     return trial_result(trial)
 
 
