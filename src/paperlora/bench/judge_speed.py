@@ -53,7 +53,7 @@ class Load(NamedTuple):
     questions: int = 24
     """Of each model."""
     max_new_tokens: int = 24
-    batch_rows: int = 64
+    batch_rows: int = 256
     """Prompts a forward pass, on both sides."""
     rank: int = 8
     strength: float = 0.05
@@ -282,7 +282,8 @@ def _notes(load: Load, base: str, posed: Sequence[Posed], peers: bool) -> tuple[
     notes = [
         f"{Path(base).name} and {load.adapters} random adapters of rank {load.rank}; {len(posed)} questions of each: "
         f"{weighed} with four answers weighed, {len(posed) - weighed} free ({families}); {load.device}.",
-        f"At most {load.max_new_tokens} new tokens, greedy, {load.batch_rows} prompts a pass, the same rendered prompts on both sides.",
+        f"At most {load.max_new_tokens} new tokens, greedy, {load.batch_rows} prompts a pass, the same rendered prompts on both sides, "
+        f"{load.threads or 'as many'} threads{'' if load.threads else ' as torch takes'}.",
         "s: all questions of all models, without loading base and adapters; s/bank and CPU/bank: as multiples of the bank's; on a busy machine the CPU seconds are the fairer.",
     ]
     if not peers:

@@ -130,6 +130,7 @@ def judge(
     questions: Annotated[int, typer.Option(min=1, help="Questions of each model.")] = 24,
     tokens: Annotated[int, typer.Option(min=1, help="Longest free answer.")] = 24,
     rows: Annotated[int, typer.Option(min=1, help="Prompts a forward pass, on both sides.")] = 256,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of each side; 0: as many as torch takes.")] = 0,
     repeats: Annotated[int, typer.Option(min=1, help="Each side so often in turn; the fastest counts.")] = 1,
     plot: Annotated[Path | None, typer.Option(help="With --planted: write the confusion matrix as SVG.")] = None,
     peers: Peers = True, as_json: AsJson = False,
@@ -156,7 +157,7 @@ def judge(
             if plot is not None:
                 plot.write_text(matrix_svg(result), encoding="utf-8")
         else:
-            load = Load(model, cache, _device(settings.device), adapters, questions, tokens, rows)
+            load = Load(model, cache, _device(settings.device), adapters, questions, tokens, rows, threads=threads)
             result = bench_judge_speed(load, peers=peers, repeats=repeats, progress=progress)
     print_json(plain(result)) if as_json else print_result(result, console)
 
