@@ -13,7 +13,7 @@ from rich.table import Table
 from paperlora.catalog import open_catalog
 from paperlora.control.api import PrefectApi, Run
 from paperlora.control.follow import follow, started
-from paperlora.judge.posterior import Count, gain_over_ideas, rate
+from paperlora.judge.posterior import Count, gain_of, rate
 from paperlora.records import Rate, Verdict
 from paperlora.sandbox.corpus import TOPICS
 from paperlora.sandbox.server import Sandbox
@@ -181,8 +181,7 @@ def _pooled(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
         Count(sum(rate.right for rate in rates), sum(rate.asked for rate in rates))
         for rates in ([v.trained_form for v in verdicts if v.trained_form], [v.adapted for v in verdicts], [v.base for v in verdicts])
     )
-    judged = [(Count(v.adapted.right, v.adapted.asked), Count(v.base.right, v.base.asked)) for v in verdicts if v.kind != "UNJUDGEABLE"]
-    found = gain_over_ideas(judged)
+    found = gain_of(verdicts)
     told = f"{found.value:+.2f}\n{found.low:+.2f}…{found.high:+.2f}" if found else "–"
     return (*(_with_interval(count) for count in (trained, adapted, base)), told)
 

@@ -8,7 +8,7 @@ equal verdicts.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +20,7 @@ from paperlora.model.rates import Count as Count
 from paperlora.model.rates import check_count
 from paperlora.model.rates import p_above as p_above
 from paperlora.model.rates import rate as rate
-from paperlora.records import Interval
+from paperlora.records import Interval, Verdict
 
 POINTS = 2001
 """Quantiles at which a posterior is integrated; the error of a probability stays below 1e-4."""
@@ -61,6 +61,12 @@ def gain_over_ideas(pairs: Sequence[tuple[Count, Count]]) -> Interval | None:
     error = math.sqrt(max(float(shares.var(ddof=1)) / len(told), within))
     reach, mean = float(stdtrit(len(told) - 1, 0.975)) * error, float(shares.mean())
     return Interval(value=mean, low=max(mean - reach, -1.0), high=min(mean + reach, 1.0))
+
+
+def gain_of(verdicts: Iterable[Verdict]) -> Interval | None:
+    """:func:`gain_over_ideas` of those that can be judged."""
+    judged = (one for one in verdicts if one.kind != "UNJUDGEABLE")
+    return gain_over_ideas([(Count(one.adapted.right, one.adapted.asked), Count(one.base.right, one.base.asked)) for one in judged])
 
 
 def _variance(count: Count) -> float:

@@ -9,7 +9,7 @@ from paperlora.judge.asking import Asker
 from paperlora.judge.damage import Tested, ask_pools, compare, cues_of
 from paperlora.judge.placebo import by_measure
 from paperlora.judge.pools import Pools
-from paperlora.judge.posterior import Count, gain_over_ideas
+from paperlora.judge.posterior import gain_of
 from paperlora.records import Adapter, AdapterReport, Example, Idea, Interval, Verdict
 
 
@@ -59,9 +59,7 @@ def _report(
 
 def gains(verdicts: Sequence[Verdict]) -> dict[str, Interval | None]:
     """What each adapter answers beyond its base, over the ideas that can be judged; by adapter id."""
-    pairs: dict[str, list[tuple[Count, Count]]] = {}
+    mine: dict[str, list[Verdict]] = {}
     for one in verdicts:
-        if one.kind != "UNJUDGEABLE":
-            counts = (Count(rate.right, rate.asked) for rate in (one.adapted, one.base))
-            pairs.setdefault(one.adapter, []).append((next(counts), next(counts)))
-    return {adapter: gain_over_ideas(own) for adapter, own in pairs.items()}
+        mine.setdefault(one.adapter, []).append(one)
+    return {adapter: gain_of(own) for adapter, own in mine.items()}
