@@ -58,7 +58,7 @@ def _report(
 
 
 def gains(verdicts: Sequence[Verdict]) -> dict[str, Interval | None]:
-    """What each adapter answers beyond its base, over the ideas that can be judged; by adapter id."""
+    """What each adapter answers beyond its base, over the ideas that can be judged, by adapter id; None for fewer than two."""
     mine: dict[str, list[Verdict]] = {}
     for one in verdicts:
         mine.setdefault(one.adapter, []).append(one)
